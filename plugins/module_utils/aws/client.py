@@ -1,0 +1,214 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One region of one account: calls that are counted, retried, paged, and fail as typed errors. The only import of botocore."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import time
+import traceback
+from dataclasses import dataclass
+from typing import Any, Dict, Iterator, List, Mapping, Optional
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from ..engine.errors import CallFailed, InvalidInput, NotFound, SteadfastError
+from .failures import from_api_error, from_local_error
+
+BOTOCORE_IMPORT_ERROR: Optional[str] = None
+try:
+    import botocore.config
+    import botocore.exceptions
+    import botocore.session
+    from botocore import xform_name
+except ImportError:
+    BOTOCORE_IMPORT_ERROR = traceback.format_exc()
+
+#: Calls in flight at once; the API's own budget decides how fast they go (adaptive retries slow down when throttled).
+CONCURRENCY = 16
+ATTEMPTS = 12
+CONNECT_SECONDS = 10
+READ_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where and as whom to call. None leaves it to the environment, the profile or the machine's role."""
+
+    region: Optional[str] = None
+    profile: Optional[str] = None
+    access_key: Optional[str] = None
+    secret_key: Optional[str] = None
+    session_token: Optional[str] = None
+    endpoint_url: Optional[str] = None
+    ca_bundle: Optional[str] = None
+    validate_certs: bool = True
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, Any]) -> "Connection":
+        """The connection that module or plugin options name; other options are left alone."""
+        given = {name: options.get(name) for name in cls.__dataclass_fields__ if options.get(name) is not None}
+        return cls(**given)
+
+    @property
+    def verify(self) -> Any:
+        """How certificates are checked, as botocore takes it."""
+        if not self.validate_certs:
+            return False
+        return os.path.expanduser(self.ca_bundle) if self.ca_bundle else None
+
+    def check(self) -> None:
+        """Refuse what cannot be meant, before any library sees it."""
+        if bool(self.access_key) != bool(self.secret_key):
+            raise InvalidInput(
+                "access_key and secret_key belong together, but only one of them is given",
+                do="Give both, or neither and use a profile, the environment or the machine's role.",
+            )
+        if self.profile and self.access_key:
+            raise InvalidInput("profile and access_key are both given", do="Choose one of them.")
+        if self.validate_certs and self.ca_bundle and not os.path.exists(os.path.expanduser(self.ca_bundle)):
+            raise InvalidInput("the CA bundle is not there", wanted=self.ca_bundle, do="Correct ca_bundle.")
+
+
+def require_botocore() -> None:
+    """Raise a clear error where botocore cannot be imported."""
+    if BOTOCORE_IMPORT_ERROR is not None:
+        raise NotFound(
+            f"the Python library botocore cannot be imported by {sys.executable}",
+            found=BOTOCORE_IMPORT_ERROR.strip().splitlines()[-1],
+            do="Install it for this Python (python3 -m pip install boto3), or point ansible_python_interpreter to one that has it.",
+        )
+
+
+class Client:
+    """Calls to one service in one region. Safe to share between threads; every call is counted."""
+
+    def __init__(self, connection: Connection, service: str = "ec2", session: Any = None) -> None:
+        require_botocore()
+        connection.check()
+        self.service = service
+        self._connection = connection
+        self._session = session
+        self._lock = threading.Lock()
+        self._operations = self._sends = 0
+        self._started = time.monotonic()
+        self._raw = self._create(ATTEMPTS)
+        self._once: Any = None
+        self._reachable = False
+
+    @property
+    def region(self) -> str:
+        return str(self._raw.meta.region_name)
+
+    @property
+    def endpoint(self) -> str:
+        return str(self._raw.meta.endpoint_url)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the endpoint is on this machine's loopback."""
+        host = urlsplit(self.endpoint).hostname or ""
+        return host == "localhost" or host == "::1" or host.startswith("127.")
+
+    def call(self, operation: str, params: Mapping[str, Any]) -> Dict[str, Any]:
+        """One API call, retried by botocore where that is safe; raises CallFailed."""
+        return self._call(self._raw, operation, params)
+
+    def call_once(self, operation: str, params: Mapping[str, Any]) -> Dict[str, Any]:
+        """One API call that is never sent twice: for what would be done twice if only the answer was lost."""
+        with self._lock:
+            if self._once is None:
+                self._once = self._create(1)
+        return self._call(self._once, operation, params)
+
+    def pages(self, operation: str, result: str, params: Mapping[str, Any]) -> List[Dict[str, Any]]:
+        """All items under `result` of a Describe call, whatever number of pages they come in."""
+        return list(self._pages(operation, result, params))
+
+    def api(self) -> Dict[str, Any]:
+        """What this client did so far, for the `api` of a result."""
+        with self._lock:
+            return {
+                "calls": self._sends,
+                "retries": max(0, self._sends - self._operations),
+                "seconds": round(time.monotonic() - self._started, 3),
+            }
+
+    def _pages(self, operation: str, result: str, params: Mapping[str, Any]) -> Iterator[Dict[str, Any]]:
+        request = dict(params)
+        while True:
+            response = self.call(operation, request)
+            yield from response.get(result) or []
+            if not response.get("NextToken"):
+                return
+            request["NextToken"] = response["NextToken"]
+
+    def _call(self, raw: Any, operation: str, params: Mapping[str, Any]) -> Dict[str, Any]:
+        self._reach()
+        with self._lock:
+            self._operations += 1
+        try:
+            response: Dict[str, Any] = getattr(raw, xform_name(operation))(**params)
+        except botocore.exceptions.ClientError as error:
+            raise from_api_error(error.response, f"{self.service}:{operation}", self.endpoint) from error
+        except botocore.exceptions.BotoCoreError as error:
+            raise self._local_error(error, operation) from error
+        response.pop("ResponseMetadata", None)
+        return response
+
+    def _reach(self) -> None:
+        """Before the first call to an endpoint that is not Amazon's: say at once that nobody listens there."""
+        if self._reachable:
+            return
+        parts = urlsplit(self.endpoint)
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        proxied = parts.scheme in getproxies() and not proxy_bypass(host)
+        if not proxied and not host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".aws")):
+            try:
+                socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
+            except OSError as error:
+                raise CallFailed(
+                    "the endpoint does not answer",
+                    wanted=self.endpoint,
+                    found=str(error),
+                    code="EndpointConnectionError",
+                    do="Is it running, and is endpoint_url (or AWS_ENDPOINT_URL) right?",
+                ) from error
+        self._reachable = True
+
+    def _create(self, attempts: int) -> Any:
+        connection = self._connection
+        try:
+            if self._session is None:
+                self._session = botocore.session.Session(profile=connection.profile)
+            raw = self._session.create_client(
+                self.service,
+                region_name=connection.region,
+                aws_access_key_id=connection.access_key,
+                aws_secret_access_key=connection.secret_key,
+                aws_session_token=connection.session_token,
+                endpoint_url=connection.endpoint_url,
+                verify=connection.verify,
+                config=botocore.config.Config(
+                    retries={"mode": "adaptive" if attempts > 1 else "standard", "total_max_attempts": attempts},
+                    max_pool_connections=CONCURRENCY,
+                    connect_timeout=CONNECT_SECONDS,
+                    read_timeout=READ_SECONDS,
+                    user_agent_extra="steadfast.ec2",
+                ),
+            )
+        except (botocore.exceptions.BotoCoreError, ValueError) as error:
+            raise self._local_error(error, "") from error
+        raw.meta.events.register("before-send.*", self._count_send)
+        return raw
+
+    def _count_send(self, **_: Any) -> None:
+        with self._lock:
+            self._sends += 1
+
+    def _local_error(self, error: Exception, operation: str) -> SteadfastError:
+        endpoint = self._connection.endpoint_url or ""
+        return from_local_error(type(error).__name__, str(error), operation, endpoint)

@@ -1,0 +1,92 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What went wrong with a call, in words that say what to do. Knows the API's codes, not its library."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from ..engine.errors import CallFailed
+
+_CREDENTIALS = (
+    "Say who you are: options access_key and secret_key or profile, the environment (AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE), ~/.aws/credentials, or an instance role."
+)
+_RENEW = "Renew them: log in again (aws sso login, aws login, or a new assume-role), then run again."
+_CLOCK = "Correct the clock of this machine (NTP), then run again."
+_QUOTA = "Free some, or ask for more in the Service Quotas console."
+
+#: What to do about an error code of the API.
+ADVICE: Mapping[str, str] = {
+    "AuthFailure": "The keys are not valid in this region; check access_key, secret_key and whether the account has opted in to the region.",
+    "InvalidClientTokenId": "The access key does not exist, or not in this partition; check access_key or the profile.",
+    "SignatureDoesNotMatch": "The secret key does not belong to the access key; check secret_key or the profile.",
+    "ExpiredToken": _RENEW,
+    "ExpiredTokenException": _RENEW,
+    "RequestExpired": _RENEW + " If they are fresh: " + _CLOCK,
+    "InstanceLimitExceeded": _QUOTA,
+    "VcpuLimitExceeded": _QUOTA,
+    "AddressLimitExceeded": _QUOTA,
+    "VolumeLimitExceeded": _QUOTA,
+    "SecurityGroupLimitExceeded": _QUOTA,
+    "RulesPerSecurityGroupLimitExceeded": "Use fewer rules, or spread them over several groups.",
+    "InsufficientInstanceCapacity": "The zone has none of this instance type at the moment; try another zone or type, or later.",
+    "Unsupported": "The zone may not offer this instance type; try another zone or type.",
+    "OptInRequired": "The account has not accepted the terms of this image or region; accept them in the console.",
+    "RequestLimitExceeded": "The API throttled for longer than the retries last; run again later, or with fewer runs at once.",
+    "OperationNotPermitted": "It may be protected against termination; lift disable-api-termination first.",
+    "DependencyViolation": "Something else still uses it; see what in the console, and remove that first.",
+    "VolumeModificationRateExceeded": "The volume was modified too often; AWS allows the next modification later. Run again then.",
+    "IncorrectModificationState": "The previous modification is not through; run again when it is.",
+}
+
+_NOT_ALLOWED = ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException")
+
+#: What to do about an error that arises before or below the API, by the name of botocore's exception.
+LOCAL: Mapping[str, tuple] = {
+    "NoCredentialsError": ("there are no credentials", _CREDENTIALS),
+    "PartialCredentialsError": ("the credentials are incomplete", _CREDENTIALS),
+    "CredentialRetrievalError": ("the credentials could not be got", _CREDENTIALS),
+    "ProfileNotFound": ("the profile does not exist", "Correct profile (or AWS_PROFILE); aws configure list-profiles shows what there is."),
+    "NoRegionError": ("there is no region", "Set the option region, or AWS_REGION, or region in the profile."),
+    "InvalidRegionError": ("the region cannot be meant as it is written", "Write it as in us-east-1."),
+    "UnauthorizedSSOTokenError": ("the SSO session is over", _RENEW),
+    "SSOTokenLoadError": ("there is no SSO session", _RENEW),
+    "TokenRetrievalError": ("the SSO session is over", _RENEW),
+    "LoginRefreshRequired": ("the login session is over", _RENEW),
+    "EndpointConnectionError": ("the endpoint does not answer", "Check the name of the region, endpoint_url and the network."),
+    "ConnectTimeoutError": ("the endpoint does not answer", "Check the name of the region, endpoint_url and the network."),
+    "ReadTimeoutError": ("the endpoint did not answer in time", "Run again; what was done so far will be found."),
+    "ConnectionClosedError": ("the connection was closed before the answer", "Run again; what was done so far will be found."),
+    "ProxyConnectionError": ("the proxy does not answer", "Check HTTPS_PROXY and NO_PROXY."),
+    "SSLError": ("the certificate is not trusted", "Give ca_bundle the certificate authority's file; validate_certs: false only for a test."),
+    "ParamValidationError": ("the parameters do not fit the API", "Correct the values that are named."),
+}
+
+#: After these the request may have been carried out although no answer came.
+ANSWER_LOST = ("ReadTimeoutError", "ConnectionClosedError", "HTTPClientError", "ConnectionError", "ResponseStreamingError")
+_SERVER_FAULT = ("InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable", "500", "502", "503", "504")
+
+
+def from_api_error(response: Mapping[str, Any], operation: str, endpoint: str) -> CallFailed:
+    """The typed error for an answer that says no."""
+    error = response.get("Error", {})
+    code, message = str(error.get("Code", "Unknown")), str(error.get("Message", "")).strip()
+    action = operation.split(":", 1)[-1]
+    advice = ADVICE.get(code, "")
+    if code in _NOT_ALLOWED:
+        advice = f"The credentials may not do this; allow the IAM action {operation} to them."
+        message = message.split("Encoded authorization failure message")[0].strip()
+    return CallFailed(f"{action} failed: {code}: {message}", code=code, operation=action, do=advice)
+
+
+def from_local_error(name: str, message: str, operation: str, endpoint: str) -> CallFailed:
+    """The typed error for what failed before the API answered; `name` is botocore's exception."""
+    why, advice = LOCAL.get(name, (f"{operation or 'the connection'} failed: {name}", ""))
+    wanted = endpoint if "endpoint" in why else ""
+    return CallFailed(why, code=name, operation=operation, wanted=wanted, found=" ".join(message.split()), do=advice)
+
+
+def answer_lost(error: CallFailed) -> bool:
+    """Whether the request may have been carried out although `error` came."""
+    return error.code in ANSWER_LOST + _SERVER_FAULT
