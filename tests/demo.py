@@ -85,7 +85,9 @@ def reboot() -> None:
     before = run(*boot)
     show("aws", "ec2", "reboot-instances", "--instance-ids", machine["id"])
     deadline = time.monotonic() + 60 * MINUTES_TO_COME_BACK
-    while run(*boot, check=False) in ("", before) or not run("curl", "-s", "--noproxy", "*", f"http://{machine['public_ip']}/", check=False):
+    while run(*boot, check=False) in ("", before) or not run(
+        "curl", "-s", "--noproxy", "*", f"http://{machine['public_ip']}/", check=False
+    ):
         if time.monotonic() > deadline:
             raise Unproven(f"{machine['id']} did not come back within {MINUTES_TO_COME_BACK} minutes of its reboot")
         time.sleep(1)
