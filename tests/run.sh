@@ -1,0 +1,99 @@
+# shellcheck shell=bash
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+#
+# The parts of `./dev test`; read by ./dev, whose functions and settings it uses.
+
+PARTS=(lint types unit integration sanity machine molecule)
+TREE=$STATE/tree/ansible_collections/steadfast/ec2
+
+part_lint() {
+  ruff check .
+  ruff format --check .
+  yamllint --strict .
+  shellcheck dev tests/run.sh .ci/run
+  antsibull-changelog lint
+  ansible-lint --offline
+}
+
+part_types() {
+  mypy plugins/module_utils plugins/plugin_utils plugins/filter plugins/inventory
+  mypy sandbox
+}
+
+part_unit() { pytest tests/unit; }
+
+# against the sandbox without machines
+part_integration() { pytest tests/integration -m 'not machine'; }
+
+# against the sandbox with real machines
+part_machine() { pytest tests/integration -m machine; }
+
+part_molecule() {
+  cd extensions || return
+  local port
+  port=$(python -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  export STEADFAST_SANDBOX_DIR=$STATE/molecule/sandbox AWS_ENDPOINT_URL=http://127.0.0.1:$port
+  trap 'python -m sandbox down' EXIT
+  PYTHONPATH=$ROOT python -m sandbox up --port "$port"
+  molecule test --all
+}
+
+# What a release consists of, in the folder that ansible-test asks for. Its virtual environments are made with ensurepip.
+part_sanity() {
+  local pythons version interpreter
+  rm -rf "$STATE/tree" "$STATE/artifact"
+  mkdir -p "$TREE" "$STATE/artifact" "$STATE/home/.ansible/test/cache"
+  ansible-galaxy collection build --force --output-path "$STATE/artifact"
+  tar -xzf "$STATE"/artifact/*.tar.gz -C "$TREE"
+  for version in 24_2 24_3_1 25_0 25_2; do
+    printf 'import ensurepip\nensurepip.bootstrap()\n' >"$STATE/home/.ansible/test/cache/get_pip_$version.py"
+  done
+  pythons=$VENV/bin
+  for version in 8 9 10 11 12 13 14; do
+    for interpreter in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3."$version".*/bin/python3."$version" "/usr/bin/python3.$version"; do
+      [[ ! -x $interpreter ]] || { pythons+=:$(dirname "$interpreter") && break; }
+    done
+  done
+  cd "$TREE" || return
+  env HOME="$STATE/home" PATH="$pythons:/usr/local/bin:/usr/bin:/bin" LC_ALL=C.UTF-8 \
+    ansible-test sanity --color no
+}
+
+run_tests() {
+  local part wanted=("${@:-${PARTS[@]}}")
+  for part in "${wanted[@]}"; do
+    declare -F "part_$part" >/dev/null || die "there is no part $part; there are: ${PARTS[*]}"
+  done
+  case " ${wanted[*]} " in
+    *' machine '* | *' molecule '*) setup machines ;;
+    *) setup ;;
+  esac
+  use_settings
+  export PYTHONPATH=$ROOT PIP_CACHE_DIR=$STATE/cache/pip XDG_CACHE_HOME=$STATE/cache
+  if ((${#wanted[@]} == 1)); then
+    "part_$1"
+    say "$1 passed"
+  else
+    run_parts "${wanted[@]}"
+  fi
+}
+
+# Several parts, each in a process of its own with its output in a log, whatever the others come to.
+run_parts() {
+  local part started status passed=0 failed=0 results=()
+  for part in "$@"; do
+    started=$SECONDS
+    export TAIL=400
+    if step "test-$part" "Test: $part" "$ROOT/dev" test "$part"; then
+      status=passed passed=$((passed + 1))
+    else
+      status=FAILED failed=$((failed + 1))
+    fi
+    results+=("$(printf '%-12s %s in %s s' "$part" "$status" $((SECONDS - started)))")
+  done
+  printf '\n'
+  printf '    %s\n' "${results[@]}"
+  printf '%s passed, %s failed\n' "$passed" "$failed"
+  ((failed == 0))
+}
