@@ -1,6 +1,7 @@
 #!/usr/bin/python
 # Copyright (c) steadfast.ec2 contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Releases of a static site."""
 
 from __future__ import annotations
 

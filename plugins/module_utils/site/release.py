@@ -75,7 +75,7 @@ def _plan_shared(wanted: Wanted, state: State) -> List[Change]:
         updated = [path for path in sorted(files) if is_outdated(state, path, files[path])]
         missing = folder in state.missing_folders
         if added or updated or missing:
-            before = None if missing else {"added": [], "updated": []}
+            before: Optional[Dict[str, Any]] = None if missing else {"added": [], "updated": []}
             after = {"added": names(added), "updated": names(updated)}
             step = Step("put_shared", {"folder": folder, "paths": added + updated})
             changes.append(Change("shared", folder, "create" if missing else "update", before, after, (), (step,)))
