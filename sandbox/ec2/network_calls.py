@@ -1,0 +1,78 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Calls about addresses, groups and keys: whatever can open or close a port does so before the answer."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from moto.core.responses import ActionResult
+
+from sandbox.ec2.base_calls import Calls
+from sandbox.errors import Ec2Error
+
+
+class NetworkCalls(Calls):
+    """Addresses, interfaces, groups, keys."""
+
+    def allocate_address(self) -> ActionResult:
+        """A new Elastic IP."""
+        self.tags_for("elastic-ip")
+        return super().allocate_address()
+
+    def associate_address(self) -> ActionResult:
+        """Move an Elastic IP to an instance, its ports with it."""
+        return self._then_ports(super().associate_address)
+
+    def disassociate_address(self) -> ActionResult:
+        """Take an Elastic IP off its instance."""
+        return self._then_ports(super().disassociate_address)
+
+    def authorize_security_group_ingress(self) -> ActionResult:
+        """Let somebody in."""
+        return self._then_ports(super().authorize_security_group_ingress)
+
+    def revoke_security_group_ingress(self) -> ActionResult:
+        """Let somebody in no more."""
+        return self._then_ports(super().revoke_security_group_ingress)
+
+    def modify_security_group_rules(self) -> ActionResult:
+        """Change rules."""
+        return self._then_ports(super().modify_security_group_rules)
+
+    def modify_network_interface_attribute(self) -> ActionResult:
+        """Change an interface, its groups for one."""
+        return self._then_ports(super().modify_network_interface_attribute)
+
+    def modify_managed_prefix_list(self) -> ActionResult:
+        """Change a list of addresses that rules may name."""
+        return self._then_ports(super().modify_managed_prefix_list)  # type: ignore[misc]
+
+    def delete_key_pair(self) -> ActionResult:
+        """Delete a key pair, by name or by id."""
+        key_id = self._get_param("KeyPairId")
+        if key_id and not self._get_param("KeyName"):
+            names = [name for name, key in self.ec2_backend.key_pairs.items() if key.id == key_id]
+            if not names:
+                return ActionResult({"Return": True})
+            self.params["KeyName"] = names[0]
+        return super().delete_key_pair()
+
+    def describe_key_pairs(self) -> ActionResult:
+        """Key pairs by name, id and filter."""
+        wanted = self.ids("KeyPairIds")
+        by_id = {key.id: name for name, key in self.ec2_backend.key_pairs.items()}
+        for key_id in wanted:
+            if key_id not in by_id:
+                raise Ec2Error("InvalidKeyPair.NotFound", f"The key pair '{key_id}' does not exist")
+        for name in self.ids("KeyNames"):
+            if name not in self.ec2_backend.key_pairs:
+                raise Ec2Error("InvalidKeyPair.NotFound", f"The key pair '{name}' does not exist")
+        if wanted:
+            self.params["KeyNames"] = [*self.ids("KeyNames"), *(by_id[key_id] for key_id in wanted)]
+        return super().describe_key_pairs()
+
+    def _then_ports(self, call: Callable[[], Any]) -> ActionResult:
+        result: ActionResult = call()
+        self.ec2_backend.refresh_ports()
+        return result

@@ -1,0 +1,93 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The answers to EC2 calls: moto's, and before them the sandbox's own."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Callable, Dict, Tuple, Type
+
+from botocore.model import OperationNotFoundError
+from moto.core.exceptions import ServiceException
+from moto.core.request import Request
+from moto.core.responses import TYPE_RESPONSE, ActionResult
+from moto.ec2.responses import EC2Response
+
+from sandbox.ec2.envelope import error_body
+from sandbox.ec2.image_calls import ImageCalls
+from sandbox.ec2.instance_calls import InstanceCalls
+from sandbox.ec2.network_calls import NetworkCalls
+from sandbox.ec2.paging import page, paged_results
+from sandbox.ec2.volume_calls import VolumeCalls
+
+if TYPE_CHECKING:
+    from sandbox.cloud import Cloud
+
+log = logging.getLogger(__name__)
+
+Answer = Tuple[int, Dict[str, str], bytes]
+
+
+class Responses(InstanceCalls, VolumeCalls, ImageCalls, NetworkCalls, EC2Response):
+    """One EC2 call. `cloud` is set on a subclass, since moto makes responses by itself."""
+
+    cloud: "Cloud"
+
+    def call_action(self) -> TYPE_RESPONSE:
+        """Answer the call; a dry run ends here, before anything is looked at."""
+        if self._get_param("DryRun", False):
+            return self._failure(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+        return super().call_action()
+
+    def serialized(self, action_result: ActionResult) -> TYPE_RESPONSE:
+        """The XML of a result, cut to the page that was asked for."""
+        key = paged_results().get(self._get_action())
+        result = action_result.result
+        if key and isinstance(result, dict) and isinstance(result.get(key), list):
+            result[key], token = page(result[key], self.params)
+            result["NextToken"] = token
+        return super().serialized(action_result)
+
+    @staticmethod
+    def _failure(status: int, code: str, message: str) -> TYPE_RESPONSE:
+        return status, {"Content-Type": "text/xml"}, error_body(code, message)
+
+
+def answering(cloud: "Cloud") -> Callable[[Request], Answer]:
+    """A function that answers EC2 calls of `cloud`, one at a time."""
+    bound: Type[Responses] = type("CloudResponses", (Responses,), {"cloud": cloud})
+
+    def answer(request: Request) -> Answer:
+        try:
+            with cloud.lock:
+                status, headers, body = bound.dispatch(request)
+        except ServiceException as error:
+            return 400, {"Content-Type": "text/xml"}, error_body(error.code, error.message)
+        except Exception as error:
+            status, headers, body = _unexpected(request, error)
+        return int(status), headers, body.encode() if isinstance(body, str) else body
+
+    return answer
+
+
+def _unexpected(request: Request, error: Exception) -> Tuple[int, Dict[str, str], bytes]:
+    """What a caller gets to hear when moto has no answer, or breaks over one."""
+    action = request.values.get("Action", "")
+    headers = {"Content-Type": "text/xml"}
+    if isinstance(error, OperationNotFoundError):
+        return 400, headers, error_body("InvalidAction", f"The action {action} is not valid for this web service.")
+    if isinstance(error, NotImplementedError):
+        return 400, headers, error_body("UnsupportedOperation", f"The sandbox does not do this ({action}): {error}")
+    if isinstance(error, KeyError) and _is_unknown_region(error):
+        return 401, headers, error_body("AuthFailure", f"Credential should be scoped to a valid region, not {error}.")
+    log.exception("%s failed", action)
+    return 500, headers, error_body("InternalError", f"The sandbox failed at {action}: {type(error).__name__}: {error}")
+
+
+def _is_unknown_region(error: KeyError) -> bool:
+    from moto.ec2.models import ec2_backends
+
+    name = error.args[0] if error.args else None
+    return isinstance(name, str) and "-" in name and all(name not in regions for regions in ec2_backends.values())
+
+
