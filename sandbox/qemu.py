@@ -1,0 +1,211 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a machine is, and the QEMU command line that makes it: pure functions, nothing is started here."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import ipaddress
+import json
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, Mapping, Tuple
+
+from sandbox.trouble import MachineError
+
+#: As many volumes as fit one machine beside its root disk; an EC2 instance takes about as many.
+PORTS = 24
+#: Functions of one PCI slot, so that the ports take few slots.
+PORTS_PER_SLOT = 8
+FIRST_PORT_SLOT = 0x10
+GUEST_NETWORK = "10.0.2.15"
+
+
+@dataclass(frozen=True)
+class MachineSpec:
+    """One machine: what it starts from and who it is. The same spec may be started again and again."""
+
+    kernel: Path
+    initrd: Path
+    #: the root disk, which the machine writes to; an overlay of the image, never the image itself
+    root: Path
+    root_id: str
+    instance_id: str
+    hostname: str
+    root_format: str = "qcow2"
+    ssh_public_keys: Tuple[str, ...] = ()
+    #: as it was given, not encoded; compressed with gzip is fine
+    user_data: bytes = b""
+    #: the address that the machine sees as its own; nobody else sees it
+    private_ip: str = GUEST_NETWORK
+    memory_mib: int = 768
+    cpus: int = 1
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A volume in a machine: where it is plugged in, and how it looks from inside."""
+
+    volume_id: str
+    path: Path
+    port: int
+    bus: str = "virtio"
+    logical_block_size: int = 512
+    read_only: bool = False
+
+    @property
+    def serial(self) -> str:
+        """The serial number that the guest sees: the id without its dash, which fits the 20 characters of virtio."""
+        return serial(self.volume_id)
+
+
+def serial(volume_id: str) -> str:
+    """`vol-0123…` as the serial number of a disk: EBS leaves the dash out, and virtio cuts after 20 characters."""
+    return volume_id.replace("-", "", 1)[:20]
+
+
+def node_name(volume_id: str) -> str:
+    """The name of a volume's block node."""
+    return f"disk-{serial(volume_id)}"
+
+
+def device_id(volume_id: str) -> str:
+    """The name of a volume's device."""
+    return f"device-{serial(volume_id)}"
+
+
+def block_node(name: str, path: Path, disk_format: str, read_only: bool = False) -> Dict[str, Any]:
+    """The block node of a disk file, as blockdev-add takes it. Flushes stay in the page cache: fast, safe while the host lives."""
+    file = {"driver": "file", "filename": str(path), "discard": "unmap", "aio": "threads"}
+    cache = {"no-flush": True, "direct": False}
+    node: Dict[str, Any] = {"driver": disk_format, "node-name": name, "file": file, "cache": cache, "read-only": read_only}
+    if not read_only:
+        node["discard"] = "unmap"
+    return node
+
+
+def volume_node(attachment: Attachment) -> Dict[str, Any]:
+    """The block node of a volume. Its format is named: a guest that writes a qcow2 header must not become its interpreter."""
+    return block_node(node_name(attachment.volume_id), attachment.path, "raw", attachment.read_only)
+
+
+def volume_device(attachment: Attachment) -> Dict[str, Any]:
+    """The device of a volume, as device_add takes it."""
+    drivers = {"virtio": "virtio-blk-pci", "nvme": "nvme"}
+    if attachment.bus not in drivers:
+        raise MachineError(f"volumes are plugged in as {' or '.join(drivers)}, not as {attachment.bus}")
+    return {
+        "driver": drivers[attachment.bus],
+        "id": device_id(attachment.volume_id),
+        "drive": node_name(attachment.volume_id),
+        "serial": attachment.serial,
+        "bus": f"port{attachment.port}",
+        "logical_block_size": attachment.logical_block_size,
+        "physical_block_size": max(attachment.logical_block_size, 512),
+    }
+
+
+def qemu_argv(
+    spec: MachineSpec, directory: Path, accelerator: str, qmp_fd: int, attachments: Iterable[Attachment]
+) -> List[str]:
+    """The whole command line. The machine ends with the thread that started it, even when that is killed."""
+    argv = ["setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64", "-name", f"{spec.instance_id},process={spec.instance_id}"]
+    argv += processor_args(accelerator, spec)
+    argv += ["-no-user-config", "-nodefaults", "-display", "none", "-m", str(spec.memory_mib)]
+    argv += boot_args(spec, directory)
+    argv += ["-chardev", f"file,id=console,path={comma(directory / 'console.log')},append=on", "-serial", "chardev:console"]
+    argv += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control"]
+    argv += ["-device", "virtio-rng-pci", *network_args(spec), *port_args(), *root_args(spec)]
+    for attachment in attachments:
+        argv += ["-blockdev", json_arg(volume_node(attachment)), "-device", json_arg(volume_device(attachment))]
+    return argv
+
+
+def processor_args(accelerator: str, spec: MachineSpec) -> List[str]:
+    """Machine type and processor."""
+    argv = ["-machine", "q35,usb=off,vmport=off,smbus=off,sata=off", "-smp", str(spec.cpus)]
+    if accelerator == "kvm":
+        return [*argv, "-accel", "kvm", "-cpu", "host"]
+    return [*argv, "-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max"]
+
+
+def boot_args(spec: MachineSpec, directory: Path) -> List[str]:
+    """Kernel, initrd and seed: the host is the boot loader."""
+    command_line = f"console=ttyS0 quiet net.ifnames=0 sandbox.root={serial(spec.root_id)}"
+    seed = f"name=opt/sandbox/seed,file={comma(directory / 'seed.tar')}"
+    return ["-kernel", str(spec.kernel), "-initrd", str(spec.initrd), "-append", command_line, "-fw_cfg", seed]
+
+
+def network_args(spec: MachineSpec) -> List[str]:
+    """A network of its own, in which the machine has the private address that EC2 says it has."""
+    network = guest_network(spec.private_ip)
+    user = f"user,id=net0,ipv6=off,net={network},host={network[1]},dns={network[2]},dhcpstart={spec.private_ip}"
+    return ["-netdev", user, "-device", "virtio-net-pci,netdev=net0,romfile="]
+
+
+def guest_network(private_ip: str) -> ipaddress.IPv4Network:
+    """The network around an address: wide enough that its router and name server never are an instance's address."""
+    return ipaddress.IPv4Network(f"{private_ip}/16", strict=False)
+
+
+def port_args() -> List[str]:
+    """The ports that volumes are plugged into while the machine runs."""
+    argv: List[str] = []
+    for number in range(PORTS):
+        slot, function = divmod(number, PORTS_PER_SLOT)
+        address = f"{FIRST_PORT_SLOT + slot:x}.{function}"
+        multifunction = "on" if function == 0 else "off"
+        argv += ["-device", f"pcie-root-port,id=port{number},chassis={number + 1},addr={address},multifunction={multifunction}"]
+    return argv
+
+
+def root_args(spec: MachineSpec) -> List[str]:
+    """The root disk, which is not plugged into a port: it comes before all volumes and never leaves."""
+    node = block_node(node_name(spec.root_id), spec.root, spec.root_format)
+    device = {"driver": "virtio-blk-pci", "id": device_id(spec.root_id), "drive": node["node-name"], "serial": serial(spec.root_id)}
+    return ["-blockdev", json_arg(node), "-device", json_arg({**device, "addr": "4"})]
+
+
+def json_arg(value: Mapping[str, Any]) -> str:
+    """An option as JSON, which needs no escapes for paths."""
+    return json.dumps(value)
+
+
+def comma(path: Path) -> str:
+    """A path inside a comma-separated option."""
+    return str(path).replace(",", ",,")
+
+
+def seed(spec: MachineSpec, host_key: str, host_key_public: str) -> bytes:
+    """The archive from which the machine learns who it is (read by guest/init)."""
+    network = guest_network(spec.private_ip)
+    files: Dict[str, bytes] = {
+        "instance-id": spec.instance_id.encode() + b"\n",
+        "hostname": spec.hostname.encode() + b"\n",
+        "address": f"{spec.private_ip}/{network.prefixlen}\n".encode(),
+        "gateway": f"{network[1]}\n".encode(),
+        "nameserver": f"{network[2]}\n".encode(),
+        "authorized_keys": "".join(f"{key.strip()}\n" for key in spec.ssh_public_keys).encode(),
+        "ssh_host_ed25519_key": host_key.encode(),
+        "ssh_host_ed25519_key.pub": host_key_public.encode(),
+        "user-data": plain_user_data(spec.user_data),
+    }
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return archive.getvalue()
+
+
+def plain_user_data(user_data: bytes) -> bytes:
+    """User data as it was before somebody compressed it; cloud-init takes both."""
+    if not user_data.startswith(b"\x1f\x8b"):
+        return user_data
+    try:
+        return gzip.decompress(user_data)
+    except (OSError, EOFError) as error:
+        raise MachineError(f"the user data looks compressed but cannot be read: {error}") from error
