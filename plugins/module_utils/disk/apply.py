@@ -1,0 +1,231 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Carry out the steps of a plan, one by one. Before anything is written, the disk is asked again who it is."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Callable, Dict, Tuple
+
+from ..engine.errors import Busy, CommandFailed, NotFound, Refused, TimedOut
+from ..engine.plan import Plan, Step
+from . import holders, mounts, probe, transfer
+from .machine import Machine
+from .state import MIB, Disk
+
+#: Steps that leave the bytes of the disk to the kernel; all other commands run under the lock that udev honours.
+_UNLOCKED = ("mount", "umount", "xfs_growfs", "xfs_io")
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs steps against one disk of a machine."""
+
+    machine: Machine
+    disk: Disk
+    timeout: float
+
+    def run(self, plan: Plan) -> None:
+        """All steps in order; where a mount fails after fstab was written, fstab is put back."""
+        written = None
+        steps = [step for change in plan.effective for step in change.steps]
+        with ExitStack() as lock:
+            held = False
+            for step in steps:
+                locked = self._locked(step)
+                if locked and not held:
+                    lock.enter_context(_Lock(self))
+                elif held and not locked:
+                    # udev waits for the lock, and the steps that follow wait for udev.
+                    lock.close()
+                held = locked
+                try:
+                    self.one(step)
+                except CommandFailed:
+                    if step.verb == "mount" and written is not None:
+                        self.write_fstab(before=written.params["after"], after=written.params["before"], path="")
+                        self.daemon_reload()
+                    raise
+                written = step if step.verb == "write_fstab" else written
+
+    def one(self, step: Step) -> None:
+        """One step: a program by its argv, or a method of this class."""
+        if "argv" not in step.params:
+            method: Callable[..., None] = getattr(self, step.verb)
+            return method(**step.params)
+        if "blank" in step.params:
+            self._still_blank(step.params["blank"])
+        try:
+            self.machine.run(*step.params["argv"], text=step.params.get("text", ""))
+        except CommandFailed as error:
+            if step.verb == "umount" and "busy" in error.why:
+                raise self._busy(step.params["argv"][-1]) from error
+            raise
+        return None
+
+    def _locked(self, step: Step) -> bool:
+        return step.verb == "wait_for_partition" or ("argv" in step.params and step.verb not in _UNLOCKED)
+
+    def _busy(self, path: str) -> Busy:
+        mount = mounts.at(mounts.parse(self.machine.text("/proc/self/mountinfo")), path)
+        found = holders.of_mount(self.machine, path, mount.number if mount else "")
+        shown = "; ".join(str(holder) for holder in found) or "no process; something in the kernel (NFS export, container)"
+        return Busy("is in use: it was not unmounted", resource=path, found=shown, do="Stop what holds it and run again.")
+
+    def _still_blank(self, node: str) -> None:
+        inside = (0, MIB) if node == self.disk.node.path else (0,)
+        for found in (probe.signature(self.machine, node, offset) for offset in inside):
+            if not found.blank:
+                raise Refused("is no longer blank: nothing was written", resource=node, found=str(found))
+
+    def wait_for_partition(self, disk: str, partition: str) -> None:
+        """The kernel shows the partition and its node is there."""
+        there = f"/sys/block/{disk}/{partition}/dev"
+
+        def ready() -> bool:
+            return bool(self.machine.text(there)) and os.path.exists(self.machine.at(f"/dev/{partition}"))
+
+        if not self.machine.wait(ready, 2):
+            self.machine.run("partx", "-u", f"/dev/{disk}", ok=(0, 1))
+        if not self.machine.wait(ready, self.timeout):
+            raise TimedOut("the partition did not appear", resource=f"/dev/{partition}")
+
+    def wait_for_link(self, uuid: str) -> None:
+        """udev has seen the new filesystem; else systemd would think its device missing, and unmount it again."""
+        if os.path.exists(self.machine.at("/run/udev/control")):
+            self.machine.wait(lambda: os.path.exists(self.machine.at(f"/dev/disk/by-uuid/{uuid}")), 10)
+
+    def make_directory(self, path: str) -> None:
+        """The mount point is there."""
+        os.makedirs(self.machine.at(path), mode=0o755, exist_ok=True)
+
+    def write_fstab(self, before: bytes, after: bytes, path: str) -> None:
+        """fstab has the bytes `after`, whole or not at all; refused if it is not `before` any more, or does not verify."""
+        target = os.path.realpath(self.machine.at("/etc/fstab"))
+        if probe.read_table(self.machine) != before:
+            raise Busy("was changed by somebody else in the meantime", resource="/etc/fstab", do="Run again.")
+        draft = f"{target}.steadfast"
+        with open(draft, "wb") as file:
+            file.write(after)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            if path:
+                self._verified(draft, path)
+            if os.path.exists(target):
+                found = os.stat(target)
+                shutil.copystat(target, draft)
+                os.chown(draft, found.st_uid, found.st_gid)
+                os.utime(draft)
+            else:
+                os.chmod(draft, 0o644)
+            os.replace(draft, target)
+        finally:
+            if os.path.exists(draft):
+                os.unlink(draft)
+        transfer.sync(os.path.dirname(target))
+
+    def _verified(self, draft: str, path: str) -> None:
+        _code, output = self.machine.run("findmnt", "--verify", "--tab-file", draft, ok=(0, 1))
+        problems = verify_problems(output).get(path, ())
+        if problems:
+            raise Refused("the new line does not verify", resource="/etc/fstab", found="; ".join(problems))
+
+    def daemon_reload(self) -> None:
+        """systemd knows the new fstab."""
+        if os.path.isdir(self.machine.at("/run/systemd/system")):
+            self.machine.run("systemctl", "daemon-reload")
+
+    def restore_context(self, path: str) -> None:
+        """The mounted root has the SELinux context that its path should have."""
+        if os.path.exists(self.machine.at("/sys/fs/selinux/enforce")):
+            self.machine.run("restorecon", path)
+
+    def set_attributes(self, path: str, uid: int = -1, gid: int = -1, mode: str = "") -> None:
+        """The mounted root has the owner, group and mode."""
+        os.chown(self.machine.at(path), uid, gid)
+        if mode:
+            os.chmod(self.machine.at(path), int(mode, 8))
+
+    def mount_aside(self, node: str, kind: str, path: str) -> None:
+        """The filesystem is mounted where nobody but root looks."""
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        if mounts.at(mounts.parse(self.machine.text("/proc/self/mountinfo")), path) is None:
+            self.machine.run("mount", "-t", kind, "-o", "nodev,nosuid", node, path)
+
+    def copy_content(self, path: str, aside: str, size: int, inodes: int) -> None:
+        """A copy of the directory is on the volume, not yet trusted."""
+        transfer.copy(self.machine, path, aside, size, inodes)
+
+    def verify_content(self, path: str, aside: str) -> None:
+        """The copy is compared and marked complete."""
+        transfer.verify(path, aside)
+
+    def switch_content(self, path: str, aside: str, old: str) -> None:
+        """The directory is renamed aside; an empty one is in its place."""
+        transfer.switch(path, aside, old)
+
+    def promote_content(self, aside: str) -> None:
+        """The copy is at the top of the volume."""
+        transfer.promote(aside)
+
+    def remove_tree(self, path: str) -> None:
+        """The old copy is gone."""
+        transfer.remove_tree(path)
+
+
+class _Lock:
+    """Holds the whole disk (flock, which udev honours) while it is written, after asking it again who it is."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+        self.handle = -1
+
+    def __enter__(self) -> None:
+        disk, machine = self.runner.disk, self.runner.machine
+        self.handle = os.open(machine.at(disk.node.path), os.O_RDONLY)
+        try:
+            if not machine.wait(self._locked, self.runner.timeout):
+                raise Busy("another program holds its lock", resource=disk.node.path, do="Run again when it has finished.")
+            opened = os.fstat(self.handle).st_rdev
+            number = f"{os.major(opened)}:{os.minor(opened)}"
+            serial = probe.serial_of(machine, disk.node.name)
+            if number != disk.node.number or machine.text(f"/sys/block/{disk.node.name}/dev") != number or serial != disk.serial:
+                raise NotFound(
+                    "is another disk now: nothing was written",
+                    resource=disk.node.path,
+                    wanted=f"{disk.serial} ({disk.node.number})",
+                    found=f"{serial} ({number})",
+                    do="Run again.",
+                )
+        except Exception:
+            os.close(self.handle)
+            raise
+
+    def _locked(self) -> bool:
+        try:
+            fcntl.flock(self.handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def __exit__(self, *_error: object) -> None:
+        os.close(self.handle)
+
+
+def verify_problems(output: str) -> Dict[str, Tuple[str, ...]]:
+    """{path: its errors} from the output of `findmnt --verify`; warnings are none."""
+    result: Dict[str, Tuple[str, ...]] = {}
+    path = ""
+    for line in output.splitlines():
+        if line and not line[0].isspace():
+            path = line.strip()
+        found = re.match(r"^\s+\[E\]\s+(.*)$", line)
+        if found:
+            result[path] = (*result.get(path, ()), found[1])
+    return result

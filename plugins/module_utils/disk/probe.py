@@ -1,0 +1,312 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Find the disk and read what stands on it and on the machine. Nothing here writes, and no link by id is trusted."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shutil
+import stat
+from dataclasses import replace
+from typing import Dict, List, Optional, Tuple
+
+from ..engine.errors import InvalidInput, NotFound
+from . import filesystems, fstab, holders, mounts
+from .machine import PACKAGES, Machine
+from .state import MIB, Desired, Disk, Folder, Holder, Mount, Node, Signature, State, size_text
+
+#: Disks of the kernel's own making; none of them is a volume.
+_NOT_A_VOLUME = re.compile(r"^(loop|ram|zram|sr|fd|dm-|md|nbd)\d")
+
+
+def read(machine: Machine, desired: Desired, patience: float) -> State:
+    """Everything that the plan needs, waiting up to `patience` seconds for the disk to appear."""
+    name = machine.wait(lambda: find(machine, desired), patience)
+    if not name and desired.state == "mounted":
+        raise _not_found(machine, desired, patience)
+    disk = _disk(machine, name) if name else None
+    mounted = mounts.parse(machine.text("/proc/self/mountinfo"))
+    seed = _seed(machine, desired, disk)
+    table = read_table(machine)
+    others = _others(machine, disk)
+    state = State(
+        disk=disk,
+        seed=seed,
+        mounts=mounted,
+        table=table,
+        sources={line.entry.source: _means(machine, others, line.entry.source) for line in fstab.parse(table) if line.entry},
+        uuids=_by_uuid(others),
+        programs=frozenset(program for program in PACKAGES if shutil.which(program, path=_PATH)),
+    )
+    return _with_filesystem(machine, desired, state)
+
+
+_PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin"
+
+
+def volume_id(text: str) -> str:
+    """`vol-0123…` from a serial number, or "" where it is none."""
+    found = re.match(r"^vol-?([0-9a-f]+)$", text)
+    return f"vol-{found[1]}" if found else ""
+
+
+def serial_of(machine: Machine, name: str) -> str:
+    """The serial number of a disk: where virtio shows it, and where NVMe does."""
+    base = f"/sys/block/{name}"
+    return machine.text(f"{base}/serial") or machine.text(f"{base}/device/serial")
+
+
+def find(machine: Machine, desired: Desired) -> str:
+    """The kernel name of the declared disk, or "" while it is not there."""
+    disks = [name for name in machine.names("/sys/block") if not _NOT_A_VOLUME.match(name)]
+    if desired.volume:
+        found = [name for name in disks if volume_id(serial_of(machine, name)) == desired.volume]
+        if found or not desired.device:
+            return found[0] if found else ""
+        # Xen shows no serial numbers: there the attach name is all there is.
+        disks = [name for name in disks if name.startswith("xvd") and not serial_of(machine, name)]
+    return _by_device(machine, desired.device or "", disks)
+
+
+def _by_device(machine: Machine, device: str, disks: List[str]) -> str:
+    path = device if device.startswith("/") else f"/dev/{device}"
+    name = os.path.basename(os.path.realpath(machine.at(path)))
+    letters = re.match(r"^(?:sd|xvd)([a-z]+)$", os.path.basename(path))
+    for candidate in (name, f"xvd{letters[1]}" if letters else ""):
+        if candidate in disks:
+            return candidate
+    if machine.text(f"/sys/class/block/{name}/partition"):
+        raise InvalidInput("is a partition", resource=device, do="Name the whole disk; its partition is found by itself.")
+    return ""
+
+
+def _not_found(machine: Machine, desired: Desired, patience: float) -> NotFound:
+    there = [
+        f"{name} ({serial_of(machine, name) or 'no serial'}, {size_text(_number(machine, f'/sys/block/{name}/size') * 512)})"
+        for name in machine.names("/sys/block")
+        if not _NOT_A_VOLUME.match(name)
+    ]
+    return NotFound(
+        f"no such disk on this machine after {patience:.0f} s",
+        resource=desired.name,
+        found=", ".join(there) or "no disk at all",
+        do="Is the volume attached to this instance? On Xen instances give `device`, its attach name, too.",
+    )
+
+
+def _seed(machine: Machine, desired: Desired, disk: Optional[Disk]) -> str:
+    serial = disk.serial if disk else ""
+    if desired.volume or serial:
+        return desired.volume or volume_id(serial) or serial
+    return f"{machine.text('/etc/machine-id')}:{disk.node.name if disk else desired.device}"
+
+
+def _number(machine: Machine, path: str) -> int:
+    text = machine.text(path)
+    return int(text) if text.isdigit() else 0
+
+
+def _disk(machine: Machine, name: str) -> Disk:
+    base = f"/sys/block/{name}"
+    sector = _number(machine, f"{base}/queue/logical_block_size") or 512
+    inner = [part for part in machine.names(base) if machine.text(f"{base}/{part}/partition")]
+    partitions = tuple(_node(machine, part, f"{base}/{part}") for part in inner)
+    node = _node(machine, name, base, exclusive=not partitions)
+    disk = Disk(
+        node=node,
+        serial=serial_of(machine, name),
+        sector=sector,
+        read_only=machine.text(f"{base}/ro") == "1",
+        partitions=tuple(sorted(partitions, key=lambda part: int(part.number))),
+    )
+    if node.signature.blank:
+        return replace(disk, inside=signature(machine, node.path, MIB), remains=_remains(machine, node, sector))
+    if node.signature.table and not partitions:
+        return replace(disk, untold=_untold(machine, node.path), inside=signature(machine, node.path, MIB))
+    return disk
+
+
+def _node(machine: Machine, name: str, base: str, exclusive: bool = True) -> Node:
+    path = f"/dev/{name}"
+    output = _blkid(machine, path, 0)
+    held = tuple(f"held by {holder}" for holder in machine.names(f"{base}/holders"))
+    if any(line.split()[:1] == [path] for line in machine.text("/proc/swaps").splitlines()):
+        held += ("in use as swap",)
+    if exclusive and not held and _opened_exclusively(machine, path):
+        held = ("opened exclusively (mounted, or used by a program)",)
+    return Node(
+        name=name,
+        size=_number(machine, f"{base}/size") * 512,
+        number=machine.text(f"{base}/dev"),
+        start=_number(machine, f"{base}/start") * 512,
+        signature=_signature(*output),
+        part_uuid=_fields(output[1]).get("PART_ENTRY_UUID", "").lower(),
+        held=held,
+    )
+
+
+def _opened_exclusively(machine: Machine, path: str) -> bool:
+    try:
+        os.close(os.open(machine.at(path), os.O_RDONLY | os.O_EXCL))
+    except OSError as error:
+        return error.errno == errno.EBUSY
+    return False
+
+
+def signature(machine: Machine, path: str, offset: int = 0) -> Signature:
+    """What low-level blkid sees on a device from `offset` on."""
+    return _signature(*_blkid(machine, path, offset))
+
+
+def _blkid(machine: Machine, path: str, offset: int) -> Tuple[int, str]:
+    # 2: nothing found; 8: contradicting signatures. Anything else is an error, and an error is never "blank".
+    return machine.run("blkid", "-p", "-o", "export", "-O", str(offset), path, ok=(0, 2, 8))
+
+
+def _fields(output: str) -> Dict[str, str]:
+    pairs = (line.partition("=") for line in output.splitlines())
+    return {name: re.sub(r"\\(.)", r"\1", value) for name, equals, value in pairs if equals}
+
+
+def _signature(code: int, output: str) -> Signature:
+    fields = _fields(output)
+    return Signature(
+        kind=fields.get("TYPE", ""),
+        uuid=fields.get("UUID", ""),
+        label=fields.get("LABEL", ""),
+        table=fields.get("PTTYPE", ""),
+        unclear=code == 8,
+    )
+
+
+def _remains(machine: Machine, node: Node, sector: int) -> str:
+    """A backup partition table at the end, which blkid does not report once the first one is wiped."""
+    with open(machine.at(node.path), "rb") as device:
+        for size in {sector, 512, 4096}:
+            device.seek(max(node.size - size, 0))
+            if device.read(8) == b"EFI PART":
+                return "the backup of a GPT partition table at its end"
+    return ""
+
+
+def _untold(machine: Machine, path: str) -> Tuple[str, ...]:
+    """The UUIDs of partitions that stand in a table whose partitions the kernel does not show."""
+    code, output = machine.run("sfdisk", "--json", path, ok=(0, 1))
+    table = json.loads(output).get("partitiontable", {}) if code == 0 and output.strip() else {}
+    return tuple(part.get("uuid", "").lower() for part in table.get("partitions", ()))
+
+
+def _others(machine: Machine, disk: Optional[Disk]) -> Dict[str, Dict[str, str]]:
+    """{device: its blkid fields} of everything on the machine that carries something."""
+    names = []
+    for name in machine.names("/sys/block"):
+        if _number(machine, f"/sys/block/{name}/size") and not re.match(r"^(ram|sr|fd)\d", name):
+            inner = [part for part in machine.names(f"/sys/block/{name}") if part.startswith(name)]
+            names += [name, *inner]
+    paths = [f"/dev/{name}" for name in names]
+    if not paths:
+        return {}
+    output = machine.run("blkid", "-p", "-o", "export", *paths, ok=(0, 2, 8))[1]
+    blocks = [_fields(block) for block in output.split("\n\n")]
+    return {os.path.basename(block["DEVNAME"]): block for block in blocks if "DEVNAME" in block}
+
+
+def _by_uuid(others: Dict[str, Dict[str, str]]) -> Dict[str, Tuple[str, ...]]:
+    result: Dict[str, Tuple[str, ...]] = {}
+    for name, fields in others.items():
+        if fields.get("UUID") and fields.get("USAGE") == "filesystem":
+            result[fields["UUID"]] = (*result.get(fields["UUID"], ()), name)
+    return result
+
+
+def _means(machine: Machine, others: Dict[str, Dict[str, str]], source: str) -> str:
+    """The kernel name of the device that a source in fstab means, or ""."""
+    tag, equals, value = source.partition("=")
+    field = {"PARTUUID": "PART_ENTRY_UUID", "PARTLABEL": "PART_ENTRY_NAME"}.get(tag, tag)
+    if equals and tag in ("UUID", "LABEL", "PARTUUID", "PARTLABEL"):
+        return next((name for name, fields in others.items() if fields.get(field) == value), "")
+    real = os.path.realpath(machine.at(source))
+    return os.path.basename(real) if source.startswith("/dev/") and os.path.exists(real) else ""
+
+
+def read_table(machine: Machine) -> bytes:
+    """The bytes of /etc/fstab; none where there is no such file."""
+    try:
+        with open(machine.at("/etc/fstab"), "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""
+
+
+def current_node(disk: Optional[Disk]) -> Optional[Node]:
+    """The device that carries the filesystem, or would: the only partition, or the disk itself."""
+    if disk is None:
+        return None
+    if disk.partitions:
+        return disk.partitions[0] if len(disk.partitions) == 1 else None
+    return disk.node
+
+
+def mounts_of(state: State) -> Tuple[Mount, ...]:
+    """Where the filesystem is mounted."""
+    node = current_node(state.disk)
+    return tuple(mount for mount in state.mounts if node and node.number and mount.number == node.number)
+
+
+def _with_filesystem(machine: Machine, desired: Desired, state: State) -> State:
+    node, mounted = current_node(state.disk), mounts_of(state)
+    if node is not None and node.signature.kind in filesystems.KINDS and desired.state == "mounted":
+        state = replace(state, geometry=filesystems.geometry(machine, node, mounted[0] if mounted else None))
+    if desired.path:
+        here = mounts.at(state.mounts, desired.path)
+        state = replace(state, folder=folder(machine, desired, here))
+    return replace(state, holders=_holders(machine, desired, state, mounted))
+
+
+def _holders(machine: Machine, desired: Desired, state: State, mounted: Tuple[Mount, ...]) -> Tuple[Holder, ...]:
+    if desired.state != "mounted":
+        found = [holders.of_mount(machine, mount.path, mount.number) for mount in mounted if desired.path in (None, mount.path)]
+        return tuple(dict.fromkeys(holder for group in found for holder in group))
+    if desired.path and desired.content == "move" and state.folder.inodes:
+        return holders.of_directory(machine, desired.path)
+    return ()
+
+
+def folder(machine: Machine, desired: Desired, here: Optional[Mount]) -> Folder:
+    """The directory at the mount point; weighed only where its content is to be moved."""
+    path = str(desired.path)
+    real, parent = os.path.realpath(machine.at(path)), os.path.dirname(path)
+    old = tuple(f"{parent.rstrip('/')}/{name}" for name in machine.names(parent) if name.startswith(f"{os.path.basename(path)}.before-"))
+    try:
+        found = os.lstat(machine.at(path))
+    except FileNotFoundError:
+        return Folder(real=real, old=old)
+    names = tuple(name for name in machine.names(path) if name != "lost+found")
+    size, inodes = _weight(machine.at(path)) if names and here is None and desired.content == "move" else (0, 0)
+    space = os.statvfs(machine.at(path))
+    return Folder(
+        exists=True,
+        real=real if stat.S_ISDIR(found.st_mode) or real != machine.at(path) else "not a directory",
+        names=names,
+        size=size,
+        inodes=inodes,
+        uid=found.st_uid,
+        gid=found.st_gid,
+        mode=f"{stat.S_IMODE(found.st_mode):04o}",
+        old=old,
+        total=space.f_blocks * space.f_frsize,
+        free=space.f_bavail * space.f_frsize,
+    )
+
+
+def _weight(path: str) -> Tuple[int, int]:
+    """(bytes used, number of inodes) of what lies in a directory; a file with several names counts once."""
+    seen = {}
+    for folder, folders, files in os.walk(path):
+        for name in (*folders, *files):
+            found = os.lstat(os.path.join(folder, name))
+            seen[(found.st_dev, found.st_ino)] = found.st_blocks * 512
+    return sum(seen.values()), len(seen)

@@ -1,0 +1,170 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The module `disk`: its options, and the one target that is reconciled."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from dataclasses import replace
+from typing import Any, Dict, Mapping, Optional
+
+from ..engine.errors import InvalidInput
+from ..engine.module import ModuleDefinition
+from ..engine.plan import KNOWN_AFTER_APPLY, Plan
+from ..engine.reconcile import Target, reconcile
+from . import mounts, probe
+from .apply import Runner
+from .filesystems import KINDS
+from .machine import Machine
+from .plan import plan
+from .state import Desired, Disk, Node, State
+
+ARGUMENTS: Dict[str, Dict[str, Any]] = {
+    "volume": {"type": "str", "aliases": ["volume_id"]},
+    "device": {"type": "str"},
+    "path": {"type": "path"},
+    "filesystem": {"type": "str", "choices": sorted(KINDS)},
+    "partition": {"type": "bool", "default": True},
+    "label": {"type": "str"},
+    "mount_options": {"type": "list", "elements": "str", "default": list(Desired.options)},
+    "content": {"type": "str", "choices": ["refuse", "move", "hide"], "default": "refuse"},
+    "keep_old_content": {"type": "bool", "default": True},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "mode": {"type": "raw"},
+    "grow": {"type": "bool", "default": True},
+    "timeout": {"type": "int", "default": 60},
+    "state": {"type": "str", "choices": ["mounted", "unmounted", "absent"], "default": "mounted"},
+}
+
+
+class DiskTarget(Target):
+    """One volume, from its device to the owner of its mounted root."""
+
+    def __init__(self, desired: Desired, machine: Machine) -> None:
+        self.desired = desired
+        self.machine = machine
+        # Only the first look waits for the disk.
+        self.patience = desired.timeout if desired.state == "mounted" else 0
+
+    def read(self) -> State:
+        """What is on the disk and on the machine."""
+        state = probe.read(self.machine, self.desired, self.patience)
+        self.patience = 0
+        return state
+
+    def plan(self, actual: State) -> Plan:
+        """The whole chain, or a refusal."""
+        return plan(self.desired, actual)
+
+    def apply(self, plan: Plan, actual: State) -> None:
+        """Run the steps."""
+        Runner(self.machine, actual.disk or Disk(Node("")), self.desired.timeout).run(plan)
+
+
+class NotYetTarget(DiskTarget):
+    """A volume that the same run is going to create: only its plan can be told."""
+
+    def read(self) -> State:
+        """The machine as it is, with a blank disk that nobody has seen."""
+        without = replace(self.desired, volume=None, device="/dev/no-such-disk", state="unmounted")
+        state = probe.read(self.machine, without, 0)
+        folder = probe.folder(self.machine, self.desired, mounts.at(state.mounts, self.desired.path))
+        return replace(state, seed="", disk=Disk(Node("")), folder=folder)
+
+    def apply(self, plan: Plan, actual: State) -> None:
+        """Never: there is no disk to apply it to."""
+        raise InvalidInput("is not known yet", resource="volume", do="Outside of check mode give the id of a volume that exists.")
+
+
+def run(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
+    """Bring the disk to its declaration, or say what would change."""
+    desired = declared(params)
+    machine = Machine()
+    kind = NotYetTarget if KNOWN_AFTER_APPLY in (desired.volume, desired.device) else DiskTarget
+    outcome = reconcile(kind(desired, machine), check_mode)
+    return {**outcome.plan.to_result(), "disk": report(desired, outcome.actual)}
+
+
+DEFINITION = ModuleDefinition(
+    argument_spec=ARGUMENTS,
+    run=run,
+    rules={"required_one_of": [("volume", "device")], "required_if": [("state", "mounted", ("path",))]},
+)
+
+
+def declared(params: Mapping[str, Any]) -> Desired:
+    """The declaration, checked as far as it can be without looking at the disk."""
+    volume, path = params["volume"], params["path"]
+    if volume and volume != KNOWN_AFTER_APPLY:
+        volume = probe.volume_id(volume)
+        if not volume:
+            raise InvalidInput("is not a volume id", resource="volume", found=params["volume"], do="It reads vol-0123….")
+    if path is not None and (not path.startswith("/") or os.path.normpath(path) in ("/", "//")):
+        raise InvalidInput("a mount point is an absolute path below /", resource="path", found=path)
+    kind = KINDS[params["filesystem"] or "ext4"]
+    if len((params["label"] or "").encode()) > kind.longest_label:
+        raise InvalidInput(f"longer than {kind.name} allows ({kind.longest_label})", resource="label", found=params["label"])
+    return Desired(
+        volume=volume,
+        device=params["device"],
+        path=os.path.normpath(path) if path else None,
+        state=params["state"],
+        filesystem=params["filesystem"],
+        partition=params["partition"],
+        label=params["label"],
+        options=tuple(params["mount_options"]) or ("defaults",),
+        content=params["content"],
+        keep_old=params["keep_old_content"],
+        uid=_number(params["owner"], lambda name: pwd.getpwnam(name).pw_uid, "owner"),
+        gid=_number(params["group"], lambda name: grp.getgrnam(name).gr_gid, "group"),
+        mode=_mode(params["mode"]),
+        grow=params["grow"],
+        timeout=params["timeout"],
+    )
+
+
+def _number(name: Optional[str], look_up: Any, option: str) -> Optional[int]:
+    if name is None or name.isdigit():
+        return None if name is None else int(name)
+    try:
+        return int(look_up(name))
+    except KeyError as error:
+        raise InvalidInput("no such name on this machine", resource=option, found=name) from error
+
+
+def _mode(mode: Any) -> Optional[str]:
+    if mode is None:
+        return None
+    # YAML makes 0755 a decimal number: what was meant cannot be told any more.
+    if isinstance(mode, str) and mode and not set(mode) - set("01234567") and len(mode) <= 5:
+        return f"{int(mode, 8):04o}"
+    raise InvalidInput("give the mode as octal digits in quotes", resource="mode", found=repr(mode), do='For example "0755".')
+
+
+def report(desired: Desired, state: State) -> Dict[str, Any]:
+    """The disk as it is, for the module's result."""
+    node, disk, mounted = probe.current_node(state.disk), state.disk, probe.mounts_of(state)
+    here = next((mount for mount in mounted if mount.path == desired.path), None)
+    there: Dict[str, Any] = {"volume": desired.volume, "path": desired.path, "mounted": [mount.path for mount in mounted]}
+    if disk is None or node is None or not disk.node.name:
+        return there
+    found = node.signature
+    there.update(
+        volume=probe.volume_id(disk.serial) or desired.volume,
+        serial=disk.serial,
+        device=disk.node.path,
+        node=node.path,
+        size=disk.node.size,
+        filesystem=found.kind or None,
+        uuid=found.uuid or None,
+        label=found.label or None,
+        partition_uuid=node.part_uuid or None,
+    )
+    if here is not None:
+        folder = state.folder
+        there.update(options=list(here.options), total=folder.total, free=folder.free)
+        there.update(owner=folder.uid, group=folder.gid, mode=folder.mode)
+    return there
