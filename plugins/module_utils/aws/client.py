@@ -113,6 +113,21 @@ class Client:
         host = urlsplit(self.endpoint).hostname or ""
         return host == "localhost" or host == "::1" or host.startswith("127.")
 
+    @property
+    def session(self) -> Any:
+        """What further clients can share, so that it is loaded once."""
+        return self._session
+
+    def identity(self) -> str:
+        """Which credentials are in use: without a call where they are long-lived keys, and never a secret."""
+        if self._connection.access_key:
+            return self._connection.access_key
+        credentials = self._session.get_credentials()
+        if credentials is None:
+            return "none"
+        lasting = credentials.method in ("env", "shared-credentials-file", "config-file")
+        return str(credentials.access_key) if lasting else f"{credentials.method} {self._session.profile or ''}"
+
     def call(self, operation: str, params: Mapping[str, Any]) -> Dict[str, Any]:
         """One API call, retried by botocore where that is safe; raises CallFailed."""
         return self._call(self._raw, operation, params)
