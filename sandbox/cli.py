@@ -120,16 +120,14 @@ def _find(options: argparse.Namespace) -> Dict[str, Any]:
 def _ssh(options: argparse.Namespace) -> None:
     instance = _find(options)
     if not instance.get("key_file"):
-        raise SandboxError(
-            f"no private key of {instance['key_name'] or 'this instance (it has no key pair)'} in .dev/keys or ~/.ssh"
-        )
+        raise SandboxError(f"no private key of {instance['key_name'] or 'this instance (it has no key pair)'} in .dev/keys or ~/.ssh")
     door = instance.get("door")
     if not door:
         raise SandboxError(f"{instance['id']} is {instance['state']}: there is no machine to log in to")
     command = ["ssh", "-i", instance["key_file"], "-p", str(door), "-o", "IdentitiesOnly=yes"]
     command += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
     command += [f"{instance['user']}@127.0.0.1", *options.remote]
-    os.execvp(command[0], command)
+    os.execvp(command[0], command)  # noqa: S606  # the terminal goes to ssh
 
 
 def _console(options: argparse.Namespace) -> None:

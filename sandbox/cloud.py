@@ -13,6 +13,7 @@ from sandbox.faults import FaultBox, Faults
 from sandbox.hosting import Guest, Hosting
 from sandbox.lanes import Lanes
 from sandbox.loopback import LoopbackPool
+from sandbox.ports import Ports
 from sandbox.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,7 @@ class Cloud:
         self.faults = FaultBox()
         #: Machines that are on, by instance id.
         self.guests: Dict[str, Guest] = {}
+        self.ports = Ports(self.lock, self.guests)
 
     def later(self, lane: str, work: Optional[Callable[[], Any]], done: Done, delay: Optional[float] = None) -> None:
         """After `delay` (default: the pace) do `work` without the lock, then `done` with it."""

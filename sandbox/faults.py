@@ -29,7 +29,7 @@ class Faults:
 
     def changed(self, values: Dict[str, Any]) -> "Faults":
         """These faults with `values` put in; unknown names and unfit values are refused."""
-        kinds = {field.name: type(field.default) for field in fields(self)}
+        kinds: Dict[str, Any] = {field.name: type(getattr(self, field.name)) for field in fields(self)}
         unknown = sorted(set(values) - set(kinds))
         if unknown:
             raise SandboxError(f"no such fault: {', '.join(unknown)}; there are {', '.join(kinds)}")

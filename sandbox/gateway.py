@@ -57,7 +57,7 @@ class Gateway:
         write = is_write(action, request.values.get("DryRun", "").lower() == "true")
         began = time.monotonic()
         if self._cloud.faults.throttles(region, action):
-            answer = (503, {}, error_body("RequestLimitExceeded", "Request limit exceeded."))
+            answer: Answer = (503, {}, error_body("RequestLimitExceeded", "Request limit exceeded."))
         else:
             answer = self._answer_ec2(request)
         status, _, body = answer
@@ -67,9 +67,7 @@ class Gateway:
             _hang_up(environ)
         return _send(start_response, answer)
 
-    def _other(
-        self, environ: Dict[str, Any], start_response: StartResponse, service: str, region: str
-    ) -> Iterable[bytes]:
+    def _other(self, environ: Dict[str, Any], start_response: StartResponse, service: str, region: str) -> Iterable[bytes]:
         action = _action(environ)
         began = time.monotonic()
         statuses: List[str] = []
@@ -84,12 +82,16 @@ class Gateway:
         self._log(service or "?", action, region, is_write(action) and status < 400, status, code, began, False)
         return body
 
-    def _log(
-        self, service: str, action: str, region: str, write: bool, status: int, error: str, began: float, lost: bool
-    ) -> None:
+    def _log(self, service: str, action: str, region: str, write: bool, status: int, error: str, began: float, lost: bool) -> None:
         seconds = round(time.monotonic() - began, 4)
         self._cloud.calls.add(
-            service=service, action=action, region=region, write=write, status=status, error=error, seconds=seconds,
+            service=service,
+            action=action,
+            region=region,
+            write=write,
+            status=status,
+            error=error,
+            seconds=seconds,
             **({"lost": True} if lost else {}),
         )
 

@@ -40,7 +40,7 @@ def _material(public_key: str) -> str:
 @lru_cache(maxsize=256)
 def _public_half(path: str, changed: int) -> str:
     """The public key of a private key file, "" if it is none; `changed` only keeps the cache honest."""
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         if b"PRIVATE KEY" not in file.read(200):
             return ""
     command = ["ssh-keygen", "-y", "-P", "", "-f", path]

@@ -37,9 +37,7 @@ def up(settings: Settings, tell: Tell) -> Record:
     for line in leftovers:
         tell(f"left over from a sandbox that did not end properly: {line}")
     if not _port_is_free(settings.port):
-        raise SandboxError(
-            f"port {settings.port} is taken by another program; choose one with --port N, or end that program"
-        )
+        raise SandboxError(f"port {settings.port} is taken by another program; choose one with --port N, or end that program")
     if not settings.api_only:
         from sandbox.real import prepare
 
@@ -82,7 +80,12 @@ def _start(settings: Settings) -> Record:
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     with settings.log.open("ab") as log:
         server = subprocess.Popen(
-            command, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            command,
+            cwd=CHECKOUT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
             start_new_session=True,
         )
     me: Identity = identity_of(server.pid)

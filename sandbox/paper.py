@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
+from typing import Callable, Dict, Iterator, Optional, Set, Tuple
 
 from sandbox.hosting import Boot
 
@@ -16,9 +16,8 @@ class PaperGuest:
 
     def __init__(self, boot: Boot, on_exit: Callable[[str], None]) -> None:
         self.boot = boot
-        self.console = Path("/nonexistent")
+        self.door = 0
         self.alive = True
-        self.exit_reason = ""
         self.disks: Set[str] = {disk.volume_id for disk in boot.disks}
         self.forwards: Set[Tuple[str, int]] = set()
         self.sizes: Dict[str, int] = {}
@@ -37,7 +36,7 @@ class PaperGuest:
 
     def die(self, reason: str) -> None:
         """What happens to real machines now and then."""
-        self.alive, self.exit_reason = False, reason
+        self.alive = False
         self._on_exit(reason)
 
     def attach(self, volume_id: str) -> None:
@@ -88,6 +87,10 @@ class PaperHosting:
         """Forget the guest."""
         self.guests.pop(instance_id, None)
 
+    def console(self, instance_id: str) -> Path:
+        """A file that does not exist."""
+        return Path("/nonexistent") / instance_id
+
     def create_root(self, volume_id: str, gibibytes: int, snapshot_id: Optional[str]) -> None:
         """Nothing to do."""
 
@@ -103,6 +106,9 @@ class PaperHosting:
     def copy_to_snapshot(self, volume_id: str, snapshot_id: str) -> None:
         """Nothing to do."""
 
+    def finish_snapshot(self, snapshot_id: str) -> None:
+        """Nothing to do."""
+
     def copy_snapshot(self, source_id: str, snapshot_id: str) -> None:
         """Nothing to do."""
 
@@ -112,7 +118,3 @@ class PaperHosting:
     def clear(self) -> None:
         """Forget all guests."""
         self.guests.clear()
-
-    def running(self) -> List[str]:
-        """Ids of the guests that are on."""
-        return [name for name, guest in self.guests.items() if guest.alive]

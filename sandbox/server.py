@@ -23,9 +23,7 @@ def serve(settings: Settings) -> int:
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
     from sandbox.service import Service
 
-    logging.basicConfig(
-        filename=settings.log, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(filename=settings.log, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     service = Service(settings)
     stopped = threading.Event()
 

@@ -25,7 +25,7 @@ from sandbox.settings import Settings
 class Handler(MotoRequestHandler):
     """Keeps quiet: calls have a log of their own."""
 
-    def log(self, type: str, message: str, *args: Any) -> None:
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002  # the name is werkzeug's
         """Write nothing."""
 
 
@@ -44,7 +44,7 @@ class Service:
         """Answer calls from now on, in threads of their own; `stop` is what the stop request calls."""
         gateway = Gateway(self.cloud, answering(self.cloud), Control(self.cloud, stop))
         server = make_server("127.0.0.1", self._settings.port, gateway, threaded=True, request_handler=Handler)
-        server.daemon_threads = True  # type: ignore[attr-defined]
+        server.daemon_threads = True
         self._server.append(server)
         threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
         return "127.0.0.1", server.port

@@ -35,6 +35,7 @@ def status_of(cloud: "Cloud") -> Dict[str, Any]:
 
 def _instance(cloud: "Cloud", region: str, instance: Any) -> Dict[str, Any]:
     backend = instance.ec2_backend
+    guest = cloud.guest(instance.id)
     key = backend.key_pairs.get(instance.key_name)
     return {
         "id": instance.id,
@@ -44,6 +45,8 @@ def _instance(cloud: "Cloud", region: str, instance: Any) -> Dict[str, Any]:
         "reachable": instance.reachable,
         "region": region,
         "public_ip": instance.public_ip,
+        "door": guest.door if guest else 0,
+        "console": str(cloud.hosting.console(instance.id)),
         "private_ip": instance.private_ip,
         "user": cloud.hosting.user,
         "key_name": instance.key_name,

@@ -60,9 +60,7 @@ class Attachment:
 class AttachmentModel(Shared, EBSBackend):
     """The attachments of a region."""
 
-    def attach_volume(
-        self, volume_id: str, instance_id: str, device_path: str, delete_on_termination: bool = False
-    ) -> Attachment:
+    def attach_volume(self, volume_id: str, instance_id: str, device_path: str, delete_on_termination: bool = False) -> Attachment:
         """Attach an available volume to a running or stopped instance of its zone."""
         volume, instance = self.get_volume(volume_id), self.get_instance(instance_id)
         self._check_attach(volume, instance, device_path)
@@ -82,9 +80,7 @@ class AttachmentModel(Shared, EBSBackend):
         self.cloud.later(instance_id, work, done)
         return attachment
 
-    def detach_volume(
-        self, volume_id: str, instance_id: Optional[str], device_path: Optional[str], force: bool = False
-    ) -> Attachment:
+    def detach_volume(self, volume_id: str, instance_id: Optional[str], device_path: Optional[str], force: bool = False) -> Attachment:
         """Start to detach; the volume is called busy if the guest does not let go in time."""
         volume = self.get_volume(volume_id)
         attachment = self._attachment_of(volume, instance_id, device_path)
@@ -109,9 +105,7 @@ class AttachmentModel(Shared, EBSBackend):
         self.cloud.later(attachment.instance_id, work, done)
         return attachment
 
-    def put_together(
-        self, volume: EbsVolume, instance: Any, device: str, delete_on_termination: bool
-    ) -> Attachment:
+    def put_together(self, volume: EbsVolume, instance: Any, device: str, delete_on_termination: bool) -> Attachment:
         """Note that `volume` is at `instance`."""
         attachment = Attachment(volume, instance, device, delete_on_termination)
         volume.attachment = attachment

@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from sandbox.cloud import Cloud
 
 
-class Backend(
-    LaunchModel, InstanceModel, AttachmentModel, VolumeModel, SnapshotModel, ImageModel, InterfaceModel, EC2Backend
-):
+class Backend(LaunchModel, InstanceModel, AttachmentModel, VolumeModel, SnapshotModel, ImageModel, InterfaceModel, EC2Backend):
     """One region. `cloud` is set on a subclass, since moto makes backends by itself."""
 
     cloud: "Cloud"

@@ -6,15 +6,44 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import Any, Iterable, Set
-
-from sandbox.hosting import Guest
+from typing import Any, Iterable, Set, Tuple
 
 #: Who connects: everything on this computer comes from here, whichever of its addresses it goes to.
 CLIENT = ip_address("127.0.0.1")
 #: Ports that are opened where a rule allows more than MANY at once, or all traffic.
-WELL_KNOWN = frozenset({22, 25, 53, 80, 110, 143, 389, 443, 465, 587, 993, 995, 3000, 3306, 5000, 5432, 6379, 8000,
-                        8080, 8081, 8443, 8888, 9000, 9090, 9093, 9100, 9200, 11211, 27017})
+WELL_KNOWN = frozenset(
+    {
+        22,
+        25,
+        53,
+        80,
+        110,
+        143,
+        389,
+        443,
+        465,
+        587,
+        993,
+        995,
+        3000,
+        3306,
+        5000,
+        5432,
+        6379,
+        8000,
+        8080,
+        8081,
+        8443,
+        8888,
+        9000,
+        9090,
+        9093,
+        9100,
+        9200,
+        11211,
+        27017,
+    }
+)
 MANY = 64
 
 
@@ -63,16 +92,10 @@ def rules_of(instance: Any, backend: Any) -> "list[Rule]":
     return rules
 
 
-def apply_rules(guest: Guest, instance: Any, backend: Any) -> None:
-    """Forward exactly the open ports of the instance's public address to its machine."""
+def doors_of(instance: Any, backend: Any) -> Set[Tuple[str, int]]:
+    """What is to answer for an instance: (public address, port)."""
     address = instance.public_ip
-    wanted = {(address, port) for port in open_ports(rules_of(instance, backend))} if address else set()
-    present = set(instance.forwards)
-    for old_address, port in sorted(present - wanted):
-        guest.unforward(old_address, port)
-    for new_address, port in sorted(wanted - present):
-        guest.forward(new_address, port, port)
-    instance.forwards = wanted
+    return {(address, port) for port in open_ports(rules_of(instance, backend))} if address else set()
 
 
 def _prefixes(prefix_list_id: Any, backend: Any) -> "list[str]":

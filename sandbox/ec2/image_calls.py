@@ -40,9 +40,7 @@ class ImageCalls(Calls):
                 snapshot = self.ec2_backend.get_snapshot(ebs["SnapshotId"])
                 ebs.setdefault("VolumeSize", snapshot.volume_size)
             device["Ebs"] = {"DeleteOnTermination": True, "VolumeType": "gp2", "Encrypted": False, **ebs}
-        image = self.ec2_backend.make_image(
-            name, self._get_param("Description", ""), devices, root_device_name=root
-        )
+        image = self.ec2_backend.make_image(name, self._get_param("Description", ""), devices, root_device_name=root)
         return self._made(image, tags)
 
     def copy_image(self) -> ActionResult:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from moto.core.utils import utcnow
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Who publishes Debian's images on AWS.
 DEBIAN_OWNER = "136693071363"
-DEBIAN_DATE = datetime(2026, 1, 15, tzinfo=timezone.utc)
+DEBIAN_DATE = datetime(2026, 1, 15, tzinfo=UTC)
 DEBIAN_NAME = f"debian-12-amd64-{DEBIAN_DATE:%Y%m%d}-0001"
 ROOT_DEVICE = "/dev/xvda"
 
@@ -88,9 +88,15 @@ class ImageModel(Shared, AmiBackend):
             "Encrypted": False,
         }
         self.amis[image_id] = Image(
-            self, image_id, DEBIAN_NAME, [{"DeviceName": ROOT_DEVICE, "Ebs": root}],
-            owner_id=DEBIAN_OWNER, description="Debian 12 (20260115-0001)", creation_date=DEBIAN_DATE,
-            state="available", public=True,
+            self,
+            image_id,
+            DEBIAN_NAME,
+            [{"DeviceName": ROOT_DEVICE, "Ebs": root}],
+            owner_id=DEBIAN_OWNER,
+            description="Debian 12 (20260115-0001)",
+            creation_date=DEBIAN_DATE,
+            state="available",
+            public=True,
         )
 
     def get_image(self, image_id: str) -> Image:
@@ -118,8 +124,7 @@ class ImageModel(Shared, AmiBackend):
         self._await_snapshots(image)
         return image
 
-    def create_image(self, instance_id: str, name: str, description: str, tag_specifications: Any = (),
-                     no_reboot: bool = False) -> Image:
+    def create_image(self, instance_id: str, name: str, description: str, tag_specifications: Any = (), no_reboot: bool = False) -> Image:
         """An image of an instance: its volumes are copied, and it restarts meanwhile unless told not to."""
         instance = self.get_instance(instance_id)
         if instance.state not in ("running", "stopped"):
@@ -130,9 +135,7 @@ class ImageModel(Shared, AmiBackend):
             for device, block in instance.block_device_mapping.items()
         }
         devices = [self._device(name_, snapshot) for name_, snapshot in snapshots.items()]
-        image = self.make_image(
-            name, description, devices, instance_id=instance_id, root_device_name=instance.root_device_name
-        )
+        image = self.make_image(name, description, devices, instance_id=instance_id, root_device_name=instance.root_device_name)
         if instance.state == "running" and not no_reboot:
             self.reboot_instances([instance_id])
         return image
@@ -145,8 +148,7 @@ class ImageModel(Shared, AmiBackend):
             if other.name == name and other.owner_id == self.account_id:
                 raise Ec2Error("InvalidAMIName.Duplicate", f"AMI name {name} is already in use by AMI {other.id}")
 
-    def copy_image(self, source_image_id: str, source_region: str, name: Optional[str] = None,
-                   description: Optional[str] = None) -> Image:
+    def copy_image(self, source_image_id: str, source_region: str, name: Optional[str] = None, description: Optional[str] = None) -> Image:
         """A copy of an image, of this or of another region, with snapshots of its own."""
         from moto.ec2.models import ec2_backends
 
@@ -158,9 +160,7 @@ class ImageModel(Shared, AmiBackend):
             if ebs["SnapshotId"] in ec2_backends[self.account_id][source_region].snapshots:
                 ebs["SnapshotId"] = self.copy_snapshot(ebs["SnapshotId"], source_region).id
             devices.append({**device, "Ebs": ebs})
-        return self.make_image(
-            name or source.name, description or source.description, devices, root_device_name=source.root_device_name
-        )
+        return self.make_image(name or source.name, description or source.description, devices, root_device_name=source.root_device_name)
 
     def deregister_image(self, ami_id: str) -> None:
         """Take an image out of the list; instances made from it stay as they are."""

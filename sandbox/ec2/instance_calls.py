@@ -21,12 +21,7 @@ from sandbox.errors import Ec2Error
 CONSOLE_TAIL = 65536
 #: Attributes that only a stopped instance lets change.
 WHEN_STOPPED = ("InstanceType", "UserData", "EbsOptimized", "EnaSupport", "SriovNetSupport", "Kernel", "Ramdisk")
-CHANGEABLE = WHEN_STOPPED + (
-    "DisableApiTermination",
-    "DisableApiStop",
-    "SourceDestCheck",
-    "InstanceInitiatedShutdownBehavior",
-)
+CHANGEABLE = (*WHEN_STOPPED, "DisableApiTermination", "DisableApiStop", "SourceDestCheck", "InstanceInitiatedShutdownBehavior")
 
 
 class InstanceCalls(Calls):
@@ -50,7 +45,7 @@ class InstanceCalls(Calls):
         self.params["MinCount"] = self.params.get("MaxCount", 1)
         self.params.setdefault("ClientToken", "")
         result = super().run_instances()
-        self.ec2_backend.tokens.remember("RunInstances", asked, [result.result.id])  # type: ignore[attr-defined]
+        self.ec2_backend.tokens.remember("RunInstances", asked, [result.result.id])
         return result
 
     def describe_instances(self) -> ActionResult:
@@ -65,9 +60,7 @@ class InstanceCalls(Calls):
             self.ec2_backend.get_multi_instances_by_id(ids)
         reservations = []
         for reservation in self.ec2_backend.reservations.values():
-            chosen = [
-                i for i in reservation.instances if (not ids or i.id in ids) and (not filters or passes(i, filters))
-            ]
+            chosen = [i for i in reservation.instances if (not ids or i.id in ids) and (not filters or passes(i, filters))]
             if chosen:
                 reservations.append(_part(reservation, chosen))
         return ActionResult({"Reservations": reservations})
@@ -99,7 +92,7 @@ class InstanceCalls(Calls):
         groups = self._get_param("Groups", [])
         if groups:
             instance.security_groups = [self.ec2_backend.existing_group(group_id) for group_id in groups]
-            self.ec2_backend.refresh_ports_of(instance)
+            self.cloud.ports.touch(instance)
             return EmptyResult()
         for mapping in self._get_param("BlockDeviceMappings", []):
             self._modify_device(instance, mapping)
@@ -120,10 +113,8 @@ class InstanceCalls(Calls):
     def get_console_output(self) -> ActionResult:
         """The end of what the machine wrote to its console."""
         instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
-        guest = self.cloud.guests.get(instance.id)
-        text = ""
-        if guest is not None and guest.console.exists():
-            text = guest.console.read_bytes()[-CONSOLE_TAIL:].decode("utf-8", "replace")
+        console = self.cloud.hosting.console(instance.id)
+        text = console.read_bytes()[-CONSOLE_TAIL:].decode("utf-8", "replace") if console.exists() else ""
         output = Base64EncodedString.from_raw_string(text)
         return ActionResult({"InstanceId": instance.id, "Timestamp": utcnow(), "Output": output})
 
@@ -166,11 +157,7 @@ class InstanceCalls(Calls):
         named = self._get_param("Attribute")
         if named:
             return {named[0].upper() + named[1:]: self._get_param("Value")}
-        return {
-            name: value["Value"] if isinstance(value, dict) else value
-            for name, value in self.params.items()
-            if name in CHANGEABLE
-        }
+        return {name: value["Value"] if isinstance(value, dict) else value for name, value in self.params.items() if name in CHANGEABLE}
 
     def _modify(self, instance: Any, name: str, value: Any) -> None:
         if name not in CHANGEABLE:

@@ -19,7 +19,7 @@ def _nics(get: Getter) -> Getter:
     return lambda instance: [get(nic) for nic in instance.nics.values()]
 
 
-def _blocks(get: Getter) -> Getter:
+def _blocks(get: Callable[[str, Any], Any]) -> Getter:
     return lambda instance: [get(name, block) for name, block in instance.block_device_mapping.items()]
 
 
@@ -27,10 +27,10 @@ GETTERS: Dict[str, Getter] = {
     "architecture": lambda i: i.architecture,
     "availability-zone": lambda i: i.availability_zone,
     "availability-zone-id": lambda i: i.availability_zone_id,
-    "block-device-mapping.delete-on-termination": _blocks(lambda _, block: block.delete_on_termination),  # type: ignore[misc]
-    "block-device-mapping.device-name": _blocks(lambda name, _: name),  # type: ignore[misc]
-    "block-device-mapping.status": _blocks(lambda _, block: block.status),  # type: ignore[misc]
-    "block-device-mapping.volume-id": _blocks(lambda _, block: block.volume_id),  # type: ignore[misc]
+    "block-device-mapping.delete-on-termination": _blocks(lambda _, block: block.delete_on_termination),
+    "block-device-mapping.device-name": _blocks(lambda name, _: name),
+    "block-device-mapping.status": _blocks(lambda _, block: block.status),
+    "block-device-mapping.volume-id": _blocks(lambda _, block: block.volume_id),
     "client-token": lambda i: i.client_token,
     "dns-name": lambda i: i.public_dns_name,
     "group-id": lambda i: [group.id for group in i.security_groups],

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import base64
 import copy
-from typing import Any, Dict, List, Optional, Set, Tuple
+from functools import partial
+from typing import Any, Dict, List, Optional
 
 from moto.core.utils import utcnow
 from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, Reservation, StateReason
 
-from sandbox.ec2.firewall import apply_rules
 from sandbox.ec2.shared import Shared, missing, not_found
 from sandbox.errors import Ec2Error
 from sandbox.hosting import Boot, Disk
@@ -33,8 +33,6 @@ class Machine(Instance):
         self._state = InstanceState("pending", 0)
         #: Whether ssh has answered since the last start.
         self.reachable = False
-        #: What is forwarded to the machine: (address, port).
-        self.forwards: Set[Tuple[str, int]] = set()
         #: The volume that the machine boots from.
         self.root_volume_id = ""
 
@@ -147,7 +145,7 @@ class InstanceModel(Shared, InstanceBackend):
                 raise self._wrong_state(instance, "rebooted")
         for instance in instances:
             instance.reachable = False
-            self.cloud.later(instance.id, lambda i=instance.id: self._reboot(i), lambda e, i=instance: self._probe(i), 0.0)
+            self.cloud.later(instance.id, partial(self._reboot, instance.id), partial(self._rebooted, instance), 0.0)
         return instances
 
     def terminate_instances(self, instance_ids: List[str]) -> Any:
@@ -171,12 +169,11 @@ class InstanceModel(Shared, InstanceBackend):
             code = "Server.InternalError" if reason else "Client.InstanceInitiatedShutdown"
             self._rest(instance, code, reason or "Instance initiated shutdown")
 
-    def refresh_ports(self) -> None:
-        """Open and close the ports of all machines as their groups say now."""
+    def touch_group(self, group_id: str) -> None:
+        """A group has changed: look at the ports of its members."""
         for instance in self.instances_by_id().values():
-            guest = self.cloud.guest(instance.id)
-            if guest:
-                apply_rules(guest, instance, self)
+            if any(group_id in (group.id, group.name) for group in instance.security_groups):
+                self.cloud.ports.touch(instance)
 
     def _start(self, instance: Machine) -> InstanceState:
         if instance.state in ("running", "pending"):
@@ -231,7 +228,7 @@ class InstanceModel(Shared, InstanceBackend):
         """The machine is off, and its forwarded ports with it."""
         self.cloud.guests.pop(instance.id, None)
         instance.reachable = False
-        instance.forwards = set()
+        self.cloud.ports.forget(instance.id)
 
     def _release_interface(self, instance: Machine, index: int, nic: Any) -> None:
         for elastic in [address for address in self.addresses if address.eni is nic]:
@@ -253,8 +250,10 @@ class InstanceModel(Shared, InstanceBackend):
         def work() -> None:
             if new:
                 self._make_disks(instance)
-            died = lambda reason: self.died(instance.id, reason)  # noqa: E731
-            self.cloud.guests[instance.id] = self.cloud.hosting.boot(boot, died)
+            self.cloud.guests[instance.id] = self.cloud.hosting.boot(boot, partial(self.died, instance.id))
+            with self.cloud.lock:
+                self.cloud.ports.touch(instance)
+            self.cloud.ports.sync()
 
         def done(error: Optional[Exception]) -> None:
             self._settle_disks(instance, error)
@@ -265,16 +264,9 @@ class InstanceModel(Shared, InstanceBackend):
                 self._rest(instance, "Server.InternalError", str(error))
             elif instance.state == "pending":
                 instance.become("running")
-                self.refresh_ports_of(instance)
                 self._probe(instance)
 
         self.cloud.later(instance.id, work, done)
-
-    def refresh_ports_of(self, instance: Machine) -> None:
-        """Open and close the ports of one machine."""
-        guest = self.cloud.guest(instance.id)
-        if guest:
-            apply_rules(guest, instance, self)
 
     def _probe(self, instance: Machine) -> None:
         """Ask every second whether the machine answers, until it does or is off; not in its lane, which stays free."""
@@ -298,15 +290,14 @@ class InstanceModel(Shared, InstanceBackend):
         root = instance.block_device_mapping[instance.root_device_name]
         instance.root_volume_id = root.volume_id
         disks = [
-            Disk(block.volume_id, device)
-            for device, block in instance.block_device_mapping.items()
-            if block.volume_id != root.volume_id
+            Disk(block.volume_id, device) for device, block in instance.block_device_mapping.items() if block.volume_id != root.volume_id
         ]
         key = self.key_pairs.get(instance.key_name)
         return Boot(
             instance_id=instance.id,
             hostname=instance.private_dns_name.split(".")[0],
             instance_type=instance.instance_type,
+            private_ip=str(instance.private_ip),
             root_volume_id=root.volume_id,
             public_keys=(key.public_key.strip(),) if key else (),
             user_data=base64.b64decode(str(instance.user_data or "")),
@@ -339,6 +330,9 @@ class InstanceModel(Shared, InstanceBackend):
         guest = self.cloud.guest(instance_id)
         if guest:
             guest.reboot()
+
+    def _rebooted(self, instance: Machine, error: Optional[Exception]) -> None:
+        self._probe(instance)
 
     @staticmethod
     def _wrong_state(instance: Machine, verb: str) -> Ec2Error:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class Interface(NetworkInterface):
     """An interface whose automatic public address comes from the sandbox's range."""
 
+    public_ip: Optional[str]
     _automatic: Optional[str] = None
 
     @property
@@ -66,6 +67,7 @@ class InterfaceModel(Shared, NetworkInterfaceBackend):
         for group_id in group_ids:
             self.existing_group(group_id)
         super().modify_network_interface_attribute(eni_id, group_ids, source_dest_check, description)
+        self.cloud.ports.touch(self.get_network_interface(eni_id).instance)
 
     def allocate_address(
         self, domain: Optional[str], address: Optional[str] = None, tags: Optional[Dict[str, str]] = None
@@ -102,6 +104,7 @@ class InterfaceModel(Shared, NetworkInterfaceBackend):
         elastic.eni, elastic.instance = interface, interface.instance
         elastic.association_id = self.new_id("eipassoc")
         interface.public_ip = elastic.public_ip
+        self.cloud.ports.touch(interface.instance)
         return elastic
 
     def disassociate_address(self, address: Optional[str] = None, association_id: Optional[str] = None) -> None:
@@ -125,6 +128,7 @@ class InterfaceModel(Shared, NetworkInterfaceBackend):
             return
         elastic.eni = elastic.instance = elastic.association_id = None
         interface.public_ip = None
+        self.cloud.ports.touch(interface.instance)
         if automatic_again and interface.instance and interface.instance.state == "running":
             interface.check_auto_public_ip()
 

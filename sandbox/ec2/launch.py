@@ -22,9 +22,7 @@ USER_DATA_LIMIT = 16384
 class LaunchModel(Shared, InstanceBackend):
     """Makes instances with their interfaces and volumes."""
 
-    def run_instances(
-        self, image_id: str, count: int, user_data: Any, security_group_names: List[str], **values: Any
-    ) -> Reservation:
+    def run_instances(self, image_id: str, count: int, user_data: Any, security_group_names: List[str], **values: Any) -> Reservation:
         """New instances in one reservation; nothing is made if anything asked for does not exist."""
         image = self._usable_image(image_id)
         self._check_type(values["instance_type"], image)
@@ -109,7 +107,7 @@ class LaunchModel(Shared, InstanceBackend):
 
     def _subnet(self, values: Mapping[str, Any]) -> Any:
         """The subnet asked for, else the default one of the zone, else that of the first zone."""
-        primary = next((nic for nic in values.get("nics") or [] if str(nic.get("DeviceIndex", 0)) == "0"), {})
+        primary: Dict[str, Any] = next((nic for nic in values.get("nics") or [] if str(nic.get("DeviceIndex", 0)) == "0"), {})
         zone = values.get("placement")
         subnet_id = values.get("subnet_id") or primary.get("SubnetId")
         if primary.get("NetworkInterfaceId"):
@@ -132,9 +130,7 @@ class LaunchModel(Shared, InstanceBackend):
         for name in names:
             group = self.get_security_group_from_name(name, subnet.vpc_id)
             if group is None:
-                raise Ec2Error(
-                    "InvalidGroup.NotFound", f"The security group '{name}' does not exist in VPC '{subnet.vpc_id}'"
-                )
+                raise Ec2Error("InvalidGroup.NotFound", f"The security group '{name}' does not exist in VPC '{subnet.vpc_id}'")
             groups.append(group)
         of_nics = [group_id for nic in nics or [] for group_id in nic.get("Groups") or []]
         for group_id in of_nics:
@@ -176,8 +172,7 @@ def merged_devices(of_image: List[Dict[str, Any]], asked: List[Dict[str, Any]]) 
         if ebs.get("VolumeSize") and ebs["VolumeSize"] < smallest:
             raise Ec2Error(
                 "InvalidBlockDeviceMapping",
-                f"Volume of size {ebs['VolumeSize']}GB is smaller than snapshot '{ebs.get('SnapshotId')}', "
-                f"expect size >= {smallest}GB",
+                f"Volume of size {ebs['VolumeSize']}GB is smaller than snapshot '{ebs.get('SnapshotId')}', expect size >= {smallest}GB",
             )
         merged[name] = {"DeviceName": name, "Ebs": ebs}
     return list(merged.values())
@@ -189,9 +184,7 @@ def tags_by_kind(params: Mapping[str, Any], allowed: List[str]) -> Dict[str, Dic
     for specification in specifications:
         kind = specification.get("ResourceType")
         if kind not in allowed:
-            raise Ec2Error(
-                "InvalidParameterValue", f"'{kind}' is not a valid taggable resource type for this operation."
-            )
+            raise Ec2Error("InvalidParameterValue", f"'{kind}' is not a valid taggable resource type for this operation.")
         if not specification.get("Tags"):
             raise Ec2Error("InvalidParameterValue", "Tag specification must have at least one tag")
     return convert_tag_spec(specifications)

@@ -20,14 +20,6 @@ class NetworkCalls(Calls):
         self.tags_for("elastic-ip")
         return super().allocate_address()
 
-    def associate_address(self) -> ActionResult:
-        """Move an Elastic IP to an instance, its ports with it."""
-        return self._then_ports(super().associate_address)
-
-    def disassociate_address(self) -> ActionResult:
-        """Take an Elastic IP off its instance."""
-        return self._then_ports(super().disassociate_address)
-
     def authorize_security_group_ingress(self) -> ActionResult:
         """Let somebody in."""
         return self._then_ports(super().authorize_security_group_ingress)
@@ -40,13 +32,11 @@ class NetworkCalls(Calls):
         """Change rules."""
         return self._then_ports(super().modify_security_group_rules)
 
-    def modify_network_interface_attribute(self) -> ActionResult:
-        """Change an interface, its groups for one."""
-        return self._then_ports(super().modify_network_interface_attribute)
-
     def modify_managed_prefix_list(self) -> ActionResult:
         """Change a list of addresses that rules may name."""
-        return self._then_ports(super().modify_managed_prefix_list)  # type: ignore[misc]
+        result: ActionResult = super().modify_managed_prefix_list()
+        self.cloud.ports.touch(*self.ec2_backend.instances_by_id().values())
+        return result
 
     def delete_key_pair(self) -> ActionResult:
         """Delete a key pair, by name or by id."""
@@ -74,5 +64,5 @@ class NetworkCalls(Calls):
 
     def _then_ports(self, call: Callable[[], Any]) -> ActionResult:
         result: ActionResult = call()
-        self.ec2_backend.refresh_ports()
+        self.ec2_backend.touch_group(self._get_param("GroupId") or self._get_param("GroupName"))
         return result

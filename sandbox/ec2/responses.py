@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Callable, Dict, Tuple, Type
+from typing import TYPE_CHECKING, Callable, Dict, Tuple, Type
 
 from botocore.model import OperationNotFoundError
 from moto.core.exceptions import ServiceException
@@ -61,6 +61,7 @@ def answering(cloud: "Cloud") -> Callable[[Request], Answer]:
         try:
             with cloud.lock:
                 status, headers, body = bound.dispatch(request)
+            cloud.ports.sync()
         except ServiceException as error:
             return 400, {"Content-Type": "text/xml"}, error_body(error.code, error.message)
         except Exception as error:
@@ -89,5 +90,3 @@ def _is_unknown_region(error: KeyError) -> bool:
 
     name = error.args[0] if error.args else None
     return isinstance(name, str) and "-" in name and all(name not in regions for regions in ec2_backends.values())
-
-

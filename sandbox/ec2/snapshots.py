@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
 
 from moto.ec2.models.elastic_block_store import EBSBackend, Snapshot
@@ -60,9 +61,7 @@ class SnapshotModel(Shared, EBSBackend):
             raise Ec2Error("InvalidSnapshot.NotFound", f"The snapshot '{snapshot_id}' does not exist.")
         return self.snapshots[snapshot_id]
 
-    def describe_snapshots(
-        self, snapshot_ids: Optional[List[str]] = None, filters: Optional[Dict[str, Any]] = None
-    ) -> Any:
+    def describe_snapshots(self, snapshot_ids: Optional[List[str]] = None, filters: Optional[Dict[str, Any]] = None) -> Any:
         """The snapshots asked for."""
         for absent in missing(snapshot_ids or [], self.snapshots):
             self.get_snapshot(absent)
@@ -93,9 +92,7 @@ class SnapshotModel(Shared, EBSBackend):
         source = ec2_backends[self.account_id][source_region].get_snapshot(source_snapshot_id)
         encrypted = bool(source.encrypted or kms_key_id)
         # As on AWS the volume of a copied snapshot is none that exists.
-        snapshot = EbsSnapshot(
-            self, "vol-ffffffff", source.volume_size, description or "", encrypted, kms_key_id=kms_key_id
-        )
+        snapshot = EbsSnapshot(self, "vol-ffffffff", source.volume_size, description or "", encrypted, kms_key_id=kms_key_id)
         self.snapshots[snapshot.id] = snapshot
         copy = self.cloud.hosting.copy_snapshot
         self._fill_snapshot(snapshot, source_snapshot_id, lambda: copy(source_snapshot_id, snapshot.id))
@@ -106,9 +103,7 @@ class SnapshotModel(Shared, EBSBackend):
         snapshot = self.get_snapshot(snapshot_id)
         for image in self.amis.values():
             if snapshot_id in image.snapshot_ids:
-                raise Ec2Error(
-                    "InvalidSnapshot.InUse", f"The snapshot {snapshot_id} is currently in use by {image.id}"
-                )
+                raise Ec2Error("InvalidSnapshot.InUse", f"The snapshot {snapshot_id} is currently in use by {image.id}")
         self.snapshots.pop(snapshot_id)
         self.tags.pop(snapshot_id, None)
         delete = self.cloud.hosting.delete_snapshot
@@ -117,11 +112,9 @@ class SnapshotModel(Shared, EBSBackend):
 
     def _copy(self, volume: "EbsVolume", snapshot_id: str) -> None:
         guest = self.cloud.guest(volume.attachment.instance_id) if volume.attachment else None
-        if guest is None:
+        with guest.paused() if guest else nullcontext():
             self.cloud.hosting.copy_to_snapshot(volume.id, snapshot_id)
-            return
-        with guest.paused():
-            self.cloud.hosting.copy_to_snapshot(volume.id, snapshot_id)
+        self.cloud.hosting.finish_snapshot(snapshot_id)
 
     def _fill_snapshot(self, snapshot: EbsSnapshot, lane: str, work: Callable[[], None]) -> None:
         def done(error: Optional[Exception]) -> None:

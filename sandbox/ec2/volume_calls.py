@@ -53,9 +53,7 @@ class VolumeCalls(Calls):
 
     def attach_volume(self) -> ActionResult:
         """Attach."""
-        attachment = self.ec2_backend.attach_volume(
-            self._get_param("VolumeId"), self._get_param("InstanceId"), self._get_param("Device")
-        )
+        attachment = self.ec2_backend.attach_volume(self._get_param("VolumeId"), self._get_param("InstanceId"), self._get_param("Device"))
         return ActionResult(_shown(attachment))
 
     def detach_volume(self) -> ActionResult:

@@ -138,8 +138,15 @@ class VolumeModel(Shared, EBSBackend):
         self.cloud.later(volume_id, lambda: self.cloud.hosting.delete_volume(volume_id), done)
         return volume
 
-    def modify_volume(self, volume_id: str, size: Any = None, volume_type: Any = None, iops: Any = None,
-                      throughput: Any = None, multi_attach_enabled: Any = None) -> Any:
+    def modify_volume(
+        self,
+        volume_id: str,
+        size: Any = None,
+        volume_type: Any = None,
+        iops: Any = None,
+        throughput: Any = None,
+        multi_attach_enabled: Any = None,
+    ) -> Any:
         """Start to change a volume; it never shrinks, and only one change runs at a time."""
         volume = self.get_volume(volume_id)
         if volume.status not in ("available", "in-use"):
@@ -154,9 +161,7 @@ class VolumeModel(Shared, EBSBackend):
         self.cloud.later(lane, lambda: self._grow(volume, target.size), lambda error: self._optimize(modification, error))
         return volume
 
-    def describe_volumes_modifications(
-        self, volume_ids: Optional[List[str]] = None, filters: Optional[Dict[str, Any]] = None
-    ) -> Any:
+    def describe_volumes_modifications(self, volume_ids: Optional[List[str]] = None, filters: Optional[Dict[str, Any]] = None) -> Any:
         """The last change of each volume that was ever changed."""
         volumes = self.describe_volumes(volume_ids)
         never = [volume.id for volume in volumes if not volume.modifications]

@@ -9,9 +9,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 if str(CHECKOUT) not in sys.path:
@@ -28,7 +29,7 @@ class Sandbox:
         self.directory = directory
 
     @property
-    def environment(self) -> Dict[str, str]:
+    def environment(self) -> dict[str, str]:
         """Variables that point AWS clients here; nothing of the caller's AWS configuration is left."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "EC2_"))}
         return {
@@ -48,12 +49,10 @@ class Sandbox:
         """A boto3 client of this sandbox."""
         import boto3
 
-        session = boto3.session.Session(
-            aws_access_key_id="sandbox", aws_secret_access_key="sandbox", region_name=region
-        )
+        session = boto3.session.Session(aws_access_key_id="sandbox", aws_secret_access_key="sandbox", region_name=region)
         return session.client(service, endpoint_url=self.endpoint, **options)
 
-    def calls(self, since: int = 0) -> List[Dict[str, Any]]:
+    def calls(self, since: int = 0) -> list[dict[str, Any]]:
         """The API calls after call number `since`: number, action, write, status, error …"""
         return list(ask(self.endpoint, f"calls?since={since}")["calls"])
 
@@ -62,7 +61,7 @@ class Sandbox:
         """The number of the last call; give it to `calls` later."""
         return int(ask(self.endpoint, "calls?since=999999999")["count"])
 
-    def writes(self, since: int = 0) -> List[str]:
+    def writes(self, since: int = 0) -> list[str]:
         """Names of the calls after `since` that changed something."""
         return [call["action"] for call in self.calls(since) if call["write"]]
 
@@ -74,15 +73,13 @@ class Sandbox:
         """Switch faults on or off."""
         ask(self.endpoint, "faults", values)
 
-    def status(self) -> Dict[str, Any]:
+    def status(self) -> dict[str, Any]:
         """What `sandbox status --json` prints."""
         return ask(self.endpoint, "status")
 
 
 @contextmanager
-def running_sandbox(
-    directory: Path, *, api_only: bool, port: Optional[int] = None, pace: float = 0.2
-) -> Iterator[Sandbox]:
+def running_sandbox(directory: Path, *, api_only: bool, port: int | None = None, pace: float = 0.2) -> Iterator[Sandbox]:
     """A sandbox of its own in `directory`, ended and removed afterwards."""
     command = [sys.executable, "-m", "sandbox", "--dir", str(directory)]
     port = port or free_port()
