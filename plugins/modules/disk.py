@@ -110,7 +110,7 @@ error:
     found: "xfs (UUID 0b6a1f3c-0000-5000-8000-000000000000)"
 """
 
-from ansible_collections.steadfast.ec2.plugins.module_utils.disk.target import DEFINITION
+from ansible_collections.steadfast.ec2.plugins.module_utils.disk.definition import DEFINITION
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.module import main
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ def _disk(machine: Machine, name: str) -> Disk:
         serial=serial_of(machine, name),
         sector=sector,
         read_only=machine.text(f"{base}/ro") == "1",
-        partitions=tuple(sorted(partitions, key=lambda part: int(part.number))),
+        partitions=tuple(sorted(partitions, key=lambda part: part.start)),
     )
     if node.signature.blank:
         return replace(disk, inside=signature(machine, node.path, MIB), remains=_remains(machine, node, sector))

@@ -1,43 +1,20 @@
 # Copyright (c) steadfast.ec2 contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The module `disk`: its options, and the one target that is reconciled."""
+"""The target that is reconciled, and what is reported of it."""
 
 from __future__ import annotations
 
-import grp
-import os
-import pwd
 from dataclasses import replace
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict
 
 from ..engine.errors import InvalidInput
-from ..engine.module import ModuleDefinition
-from ..engine.plan import KNOWN_AFTER_APPLY, Plan
-from ..engine.reconcile import Target, reconcile
+from ..engine.plan import Plan
+from ..engine.reconcile import Target
 from . import mounts, probe
 from .apply import Runner
-from .filesystems import KINDS
 from .machine import Machine
 from .plan import plan
 from .state import Desired, Disk, Node, State
-
-ARGUMENTS: Dict[str, Dict[str, Any]] = {
-    "volume": {"type": "str", "aliases": ["volume_id"]},
-    "device": {"type": "str"},
-    "path": {"type": "path"},
-    "filesystem": {"type": "str", "choices": sorted(KINDS)},
-    "partition": {"type": "bool", "default": True},
-    "label": {"type": "str"},
-    "mount_options": {"type": "list", "elements": "str", "default": list(Desired.options)},
-    "content": {"type": "str", "choices": ["refuse", "move", "hide"], "default": "refuse"},
-    "keep_old_content": {"type": "bool", "default": True},
-    "owner": {"type": "str"},
-    "group": {"type": "str"},
-    "mode": {"type": "raw"},
-    "grow": {"type": "bool", "default": True},
-    "timeout": {"type": "int", "default": 60},
-    "state": {"type": "str", "choices": ["mounted", "unmounted", "absent"], "default": "mounted"},
-}
 
 
 class DiskTarget(Target):
@@ -77,71 +54,6 @@ class NotYetTarget(DiskTarget):
     def apply(self, plan: Plan, actual: State) -> None:
         """Never: there is no disk to apply it to."""
         raise InvalidInput("is not known yet", resource="volume", do="Outside of check mode give the id of a volume that exists.")
-
-
-def run(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
-    """Bring the disk to its declaration, or say what would change."""
-    desired = declared(params)
-    machine = Machine()
-    kind = NotYetTarget if KNOWN_AFTER_APPLY in (desired.volume, desired.device) else DiskTarget
-    outcome = reconcile(kind(desired, machine), check_mode)
-    return {**outcome.plan.to_result(), "disk": report(desired, outcome.actual)}
-
-
-DEFINITION = ModuleDefinition(
-    argument_spec=ARGUMENTS,
-    run=run,
-    rules={"required_one_of": [("volume", "device")], "required_if": [("state", "mounted", ("path",))]},
-)
-
-
-def declared(params: Mapping[str, Any]) -> Desired:
-    """The declaration, checked as far as it can be without looking at the disk."""
-    volume, path = params["volume"], params["path"]
-    if volume and volume != KNOWN_AFTER_APPLY:
-        volume = probe.volume_id(volume)
-        if not volume:
-            raise InvalidInput("is not a volume id", resource="volume", found=params["volume"], do="It reads vol-0123….")
-    if path is not None and (not path.startswith("/") or os.path.normpath(path) in ("/", "//")):
-        raise InvalidInput("a mount point is an absolute path below /", resource="path", found=path)
-    kind = KINDS[params["filesystem"] or "ext4"]
-    if len((params["label"] or "").encode()) > kind.longest_label:
-        raise InvalidInput(f"longer than {kind.name} allows ({kind.longest_label})", resource="label", found=params["label"])
-    return Desired(
-        volume=volume,
-        device=params["device"],
-        path=os.path.normpath(path) if path else None,
-        state=params["state"],
-        filesystem=params["filesystem"],
-        partition=params["partition"],
-        label=params["label"],
-        options=tuple(params["mount_options"]) or ("defaults",),
-        content=params["content"],
-        keep_old=params["keep_old_content"],
-        uid=_number(params["owner"], lambda name: pwd.getpwnam(name).pw_uid, "owner"),
-        gid=_number(params["group"], lambda name: grp.getgrnam(name).gr_gid, "group"),
-        mode=_mode(params["mode"]),
-        grow=params["grow"],
-        timeout=params["timeout"],
-    )
-
-
-def _number(name: Optional[str], look_up: Any, option: str) -> Optional[int]:
-    if name is None or name.isdigit():
-        return None if name is None else int(name)
-    try:
-        return int(look_up(name))
-    except KeyError as error:
-        raise InvalidInput("no such name on this machine", resource=option, found=name) from error
-
-
-def _mode(mode: Any) -> Optional[str]:
-    if mode is None:
-        return None
-    # YAML makes 0755 a decimal number: what was meant cannot be told any more.
-    if isinstance(mode, str) and mode and not set(mode) - set("01234567") and len(mode) <= 5:
-        return f"{int(mode, 8):04o}"
-    raise InvalidInput("give the mode as octal digits in quotes", resource="mode", found=repr(mode), do='For example "0755".')
 
 
 def report(desired: Desired, state: State) -> Dict[str, Any]:
