@@ -90,3 +90,22 @@ def from_local_error(name: str, message: str, operation: str, endpoint: str) -> 
 def answer_lost(error: CallFailed) -> bool:
     """Whether the request may have been carried out although `error` came."""
     return error.code in ANSWER_LOST + _SERVER_FAULT
+
+
+_THROTTLED = (
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "RequestLimitExceeded",
+    "EC2ThrottledException",
+    "TooManyRequestsException",
+    "SlowDown",
+    "BandwidthLimitExceeded",
+)
+
+
+def throttled(error: CallFailed) -> bool:
+    """Whether `error` says that there were too many requests."""
+    return error.code in _THROTTLED

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Mapping, Optional
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from ..aws import tags as tag_words
 
@@ -124,6 +124,24 @@ def instance(
         "volumes": _volumes_of(raw, volumes),
         "elastic_ip": address,
     }
+
+
+def instances(
+    raws: Iterable[Mapping[str, Any]],
+    region: Optional[str],
+    zone_ids: Mapping[str, str],
+    volumes: Iterable[Mapping[str, Any]],
+    elastic_ips: Iterable[Mapping[str, Any]],
+) -> Tuple[Dict[str, Any], ...]:
+    """Many instances in linear time."""
+    by_id = {entry["id"]: entry for entry in volumes}
+    addresses = {entry["instance_id"]: entry for entry in elastic_ips if entry["instance_id"]}
+    found = []
+    for raw in raws:
+        own = [by_id[volume_id] for volume_id in device_names(raw) if volume_id in by_id]
+        address = addresses.get(raw["InstanceId"])
+        found.append(instance(raw, region, zone_ids, own, [address] if address else []))
+    return tuple(found)
 
 
 def device_names(raw: Mapping[str, Any]) -> Dict[str, str]:

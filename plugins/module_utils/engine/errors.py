@@ -10,6 +10,7 @@ SteadfastError
 ├── Busy            somebody holds what has to be changed
 ├── TimedOut        it did not get there in the time given
 ├── NotConverged    applied, read back, and still different
+├── PartlyApplied   some changes failed; what was done, and what was not, is in `details`
 ├── CallFailed      the AWS API said no, or did not answer
 └── CommandFailed   a program on the machine ended with an error
 
@@ -42,6 +43,8 @@ class SteadfastError(Exception):
         self.do = do
         self.code = code or type(self).__name__
         self.operation = operation
+        #: More for the result of the task, e.g. what was done before it failed.
+        self.details: Dict[str, Any] = {}
         super().__init__(self.message)
 
     @property
@@ -85,6 +88,10 @@ class TimedOut(SteadfastError):
 
 class NotConverged(SteadfastError):
     """Applied and read back, and still different."""
+
+
+class PartlyApplied(SteadfastError):
+    """Some changes failed; `details` says what was done and what was not."""
 
 
 class CallFailed(SteadfastError):

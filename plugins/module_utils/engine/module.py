@@ -38,4 +38,4 @@ def main(definition: ModuleDefinition) -> None:
 
 def failure(error: SteadfastError) -> Dict[str, Any]:
     """The result of a task that failed with `error`."""
-    return {"msg": error.message, "error": error.to_dict()}
+    return {"msg": error.message, "error": error.to_dict(), **error.details}

@@ -64,6 +64,8 @@ class Change:
     steps: Tuple[Step, ...] = ()
     #: Addresses (kind, name) whose changes must be through before this one starts.
     requires: Tuple[Tuple[str, str], ...] = ()
+    #: What is not changed but should be known, in whole sentences.
+    notes: Tuple[str, ...] = ()
 
     @property
     def address(self) -> Tuple[str, str]:
@@ -127,11 +129,12 @@ class Plan:
         return f"Plan: {', '.join(parts)}." if parts else "Nothing to change."
 
     def to_result(self) -> Dict[str, Any]:
-        """`changed`, `plan`, `summary` and `diff` of a module's result."""
+        """`changed`, `plan`, `summary`, `notes` and `diff` of a module's result."""
         return {
             "changed": self.changed,
             "summary": self.summary(),
             "plan": [change.to_dict() for change in self.effective],
+            "notes": [f"{change.kind} {change.name}: {note}" for change in self.changes for note in change.notes],
             "diff": [change.to_diff() for change in self.effective],
         }
 

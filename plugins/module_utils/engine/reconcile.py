@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, Callable, Optional, Tuple
 
 from .errors import NotConverged
 from .plan import KNOWN_AFTER_APPLY, Change, Plan
@@ -13,6 +14,9 @@ from .plan import KNOWN_AFTER_APPLY, Change, Plan
 
 class Target:
     """What can be reconciled. A subclass gives the three verbs; only `apply` may have an effect."""
+
+    #: Seconds before each further look, where what was done may become visible late.
+    settle: Tuple[float, ...] = ()
 
     def read(self) -> Any:
         """The actual state of everything concerned."""
@@ -41,7 +45,7 @@ class Outcome:
         return self.before if self.after is None else self.after
 
 
-def reconcile(target: Target, check_mode: bool) -> Outcome:
+def reconcile(target: Target, check_mode: bool, sleep: Callable[[float], None] = time.sleep) -> Outcome:
     """Bring `target` to what it declares, or only say what would change. Raises NotConverged where it stayed apart."""
     actual = target.read()
     plan = target.plan(actual)
@@ -50,6 +54,12 @@ def reconcile(target: Target, check_mode: bool) -> Outcome:
     target.apply(plan, actual)
     after = target.read()
     left = target.plan(after).effective
+    for seconds in target.settle:
+        if not left:
+            break
+        sleep(seconds)
+        after = target.read()
+        left = target.plan(after).effective
     if left:
         raise NotConverged(
             "was applied, but reading it back shows a difference",

@@ -1,0 +1,152 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is declared, as frozen data. Whatever is wrong with a declaration in itself is refused here. Pure.
+
+A name left out is None and means "not managed". A fleet and a module for one resource make the same declaration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
+
+from ..engine.errors import InvalidInput
+from .rules import Rule
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A key pair; its private half never leaves `private_key_file`."""
+
+    name: str
+    state: str = "present"
+    tags: Optional[Mapping[str, str]] = None
+    key_type: Optional[str] = None
+    private_key_file: Optional[str] = None
+    public_key: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class SecurityGroup:
+    """A security group. Rules are exact where they are given; None leaves them alone."""
+
+    name: str
+    state: str = "present"
+    tags: Optional[Mapping[str, str]] = None
+    description: Optional[str] = None
+    vpc_id: Optional[str] = None
+    rules: Optional[Tuple[Rule, ...]] = None
+    egress_rules: Optional[Tuple[Rule, ...]] = None
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image by id, or the newest one by name and owner."""
+
+    id: Optional[str] = None
+    name: Optional[str] = None
+    owner: Optional[str] = None
+
+    def __str__(self) -> str:
+        return self.id or f"{self.name}" + (f" of {self.owner}" if self.owner else "")
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An instance. `zones` are acceptable zones; a new instance goes to the first."""
+
+    name: str
+    state: str = "present"
+    tags: Optional[Mapping[str, str]] = None
+    image: Optional[Image] = None
+    instance_type: Optional[str] = None
+    key_pair: Optional[str] = None
+    security_groups: Optional[Tuple[str, ...]] = None
+    zones: Tuple[str, ...] = ()
+    subnet_id: Optional[str] = None
+    user_data: Optional[str] = None
+    metadata_options: Optional[Mapping[str, Any]] = None
+    on_change: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume. `instance` is a declared name, a Name tag or an id; "" means attached to nothing."""
+
+    name: str
+    state: str = "present"
+    tags: Optional[Mapping[str, str]] = None
+    size: Optional[int] = None
+    type: Optional[str] = None
+    iops: Optional[int] = None
+    throughput: Optional[int] = None
+    zone: Optional[str] = None
+    instance: Optional[str] = None
+    device: Optional[str] = None
+    snapshot: Optional[str] = None
+    encrypted: Optional[bool] = None
+    kms_key_id: Optional[str] = None
+    delete_on_termination: Optional[bool] = None
+
+
+@dataclass(frozen=True)
+class ElasticIp:
+    """An Elastic IP. `instance` is a declared name, a Name tag or an id; "" means it points to nothing."""
+
+    name: str
+    state: str = "present"
+    tags: Optional[Mapping[str, str]] = None
+    instance: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """Everything that one run is about."""
+
+    fleet: Optional[str] = None
+    key_pairs: Tuple[KeyPair, ...] = ()
+    security_groups: Tuple[SecurityGroup, ...] = ()
+    instances: Tuple[Instance, ...] = ()
+    volumes: Tuple[Volume, ...] = ()
+    elastic_ips: Tuple[ElasticIp, ...] = ()
+    #: Whether what the fleet owns is looked through as a whole, so that what is no longer declared is seen.
+    whole: bool = False
+    prune: bool = False
+    delete_volumes: Any = False
+    max_deletions: Optional[int] = None
+    purge_tags: bool = True
+    my_ip: Optional[str] = None
+
+    def __post_init__(self) -> None:
+        for kind in ("key_pairs", "security_groups", "instances", "volumes", "elastic_ips"):
+            _unique(kind, [resource.name for resource in getattr(self, kind)])
+
+
+def image(option: Any) -> Optional[Image]:
+    """The image meant by an option that is an id or a mapping of id, or of name and owner."""
+    if option is None:
+        return None
+    if isinstance(option, Mapping):
+        unknown = sorted(set(option) - {"id", "name", "owner"})
+        if unknown or bool(option.get("id")) == bool(option.get("name")):
+            raise InvalidInput("an image is given by id, or by name and owner", found=repr(dict(option)), do='Write image: ami-…, or image: {name: "debian-12-amd64-*", owner: "136693071363"}.')
+        owner = option.get("owner")
+        return Image(option.get("id"), option.get("name"), None if owner is None else str(owner))
+    if not str(option).startswith("ami-"):
+        raise InvalidInput(f"{option!r} is not the id of an image", do='An id begins with ami-; to choose by name write image: {name: "debian-12-amd64-*", owner: "136693071363"}.')
+    return Image(id=str(option))
+
+
+def given(options: Mapping[str, Any], names: Iterable[str]) -> Dict[str, Any]:
+    """Those of `names` that have a value in `options`."""
+    return {name: options[name] for name in names if options.get(name) is not None}
+
+
+def _unique(kind: str, names: Iterable[str]) -> None:
+    seen = set()
+    for name in names:
+        if not name:
+            raise InvalidInput("something is declared without a name", resource=kind.replace("_", " "), do="Give it one.")
+        if name in seen:
+            raise InvalidInput("is declared twice", resource=f"{kind.rstrip('s')} {name}", do="Give each its own name.")
+        seen.add(name)

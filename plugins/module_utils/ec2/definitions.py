@@ -1,0 +1,139 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The EC2 modules as data: their options, and what each of them does. A module file only documents and names one."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Mapping
+
+from ..aws.client import Client, Connection
+from ..aws.module import with_connection
+from ..engine.execute import Limits
+from ..engine.module import ModuleDefinition
+from ..engine.reconcile import reconcile
+from . import declare, view
+from .declaration import Declaration
+from .fleet import Fleet
+
+Options = Mapping[str, Any]
+
+_STATE = {"type": "str", "choices": ["present", "absent"], "default": "present"}
+_TAGS = {"type": "dict", "aliases": ["resource_tags"]}
+_RULE = {
+    "protocol": {"type": "str", "default": "tcp", "aliases": ["proto"]},
+    "ports": {"type": "list", "elements": "str"},
+    "cidr": {"type": "list", "elements": "str", "aliases": ["cidr_ip", "cidr_ipv6"]},
+    "group": {"type": "list", "elements": "str", "aliases": ["group_name", "group_id"]},
+    "prefix_list": {"type": "list", "elements": "str", "aliases": ["ip_prefix"]},
+    "description": {"type": "str", "aliases": ["rule_desc"]},
+}
+_KEY_PAIR = {
+    "name": {"type": "str", "required": True},
+    "key_type": {"type": "str", "choices": ["ed25519", "rsa"], "no_log": False},
+    "private_key_file": {"type": "path", "no_log": False, "aliases": ["file_name"]},
+    "public_key": {"type": "str", "no_log": False, "aliases": ["key_material"]},
+}
+_SECURITY_GROUP = {
+    "name": {"type": "str", "required": True},
+    "description": {"type": "str"},
+    "vpc_id": {"type": "str"},
+    "rules": {"type": "list", "elements": "dict", "options": _RULE},
+    "egress_rules": {"type": "list", "elements": "dict", "options": _RULE, "aliases": ["rules_egress"]},
+}
+_METADATA = {
+    "http_tokens": {"type": "str", "choices": ["required", "optional"], "no_log": False},
+    "http_endpoint": {"type": "str", "choices": ["enabled", "disabled"]},
+    "http_put_response_hop_limit": {"type": "int"},
+    "http_protocol_ipv6": {"type": "str", "choices": ["enabled", "disabled"]},
+    "instance_metadata_tags": {"type": "str", "choices": ["enabled", "disabled"]},
+}
+_ON_CHANGE = {
+    "image": {"type": "str", "choices": ["refuse", "ignore"]},
+    "instance_type": {"type": "str", "choices": ["refuse", "restart"]},
+    "user_data": {"type": "str", "choices": ["refuse", "ignore", "restart"]},
+}
+_INSTANCE = {
+    "name": {"type": "str", "required": True},
+    "image": {"type": "raw", "aliases": ["image_id"]},
+    "instance_type": {"type": "str"},
+    "key_pair": {"type": "str", "no_log": False, "aliases": ["key_name"]},
+    "security_groups": {"type": "list", "elements": "str", "aliases": ["security_group"]},
+    "zone": {"type": "list", "elements": "str", "aliases": ["zones", "availability_zone"]},
+    "subnet_id": {"type": "str", "aliases": ["vpc_subnet_id"]},
+    "user_data": {"type": "str"},
+    "metadata_options": {"type": "dict", "options": _METADATA},
+    "on_change": {"type": "dict", "options": _ON_CHANGE},
+}
+_VOLUME = {
+    "name": {"type": "str", "required": True},
+    "size": {"type": "int", "aliases": ["volume_size"]},
+    "type": {"type": "str", "aliases": ["volume_type"]},
+    "iops": {"type": "int"},
+    "throughput": {"type": "int"},
+    "zone": {"type": "str", "aliases": ["availability_zone"]},
+    "device": {"type": "str", "aliases": ["device_name"]},
+    "snapshot": {"type": "str", "aliases": ["snapshot_id"]},
+    "encrypted": {"type": "bool"},
+    "kms_key_id": {"type": "str", "no_log": False},
+    "delete_on_termination": {"type": "bool"},
+}
+_INSTANCE_STATES = ["present", "running", "stopped", "restarted", "absent"]
+
+
+def _part(options: Options, **more: Any) -> Dict[str, Any]:
+    """Options as one entry of a list in a fleet."""
+    return {"type": "list", "elements": "dict", "options": {**options, "tags": _TAGS, "state": _STATE, **more}}
+
+
+_MEMBER_VOLUME = {name: option for name, option in _VOLUME.items() if name != "zone"}
+_MEMBER = {
+    "count": {"type": "int"},
+    "elastic_ip": {"type": "bool"},
+    "volumes": _part(_MEMBER_VOLUME),
+    "state": {"type": "str", "choices": ["present", "running", "stopped", "absent"], "default": "present"},
+}
+_FLEET = {
+    "name": {"type": "str", "required": True},
+    "state": _STATE,
+    "tags": _TAGS,
+    "purge_tags": {"type": "bool", "default": True},
+    "key_pairs": _part(_KEY_PAIR),
+    "security_groups": _part(_SECURITY_GROUP),
+    "instances": _part(_INSTANCE, **_MEMBER),
+    "prune": {"type": "bool", "default": False},
+    "delete_volumes": {"type": "raw", "default": False},
+    "max_deletions": {"type": "int"},
+    "my_ip": {"type": "str"},
+    "wait_timeout": {"type": "int", "default": 600},
+}
+
+
+def _alone(options: Options, **more: Any) -> Dict[str, Any]:
+    """Options as a module of its own."""
+    common = {"fleet": {"type": "str"}, "tags": _TAGS, "purge_tags": {"type": "bool", "default": True}, "state": _STATE, "wait_timeout": {"type": "int", "default": 600}}
+    return with_connection({**options, **common, **more})
+
+
+def _run(declared: Callable[[Options], Declaration], noun: str) -> Callable[[Options, bool], Dict[str, Any]]:
+    def run(params: Options, check_mode: bool) -> Dict[str, Any]:
+        client = Client(Connection.from_options(params))
+        target = Fleet(declared(params), client, Limits(wait_timeout=float(params["wait_timeout"])))
+        outcome = reconcile(target, check_mode)
+        return {**outcome.plan.to_result(), noun: view.result(noun, target.declaration, outcome), "api": client.api()}
+
+    return run
+
+
+def _single(noun: str, plural: str, part: Callable[[Options], Any]) -> Callable[[Options, bool], Dict[str, Any]]:
+    def declared(params: Options) -> Declaration:
+        return Declaration(fleet=params.get("fleet"), purge_tags=params["purge_tags"], my_ip=params.get("my_ip"), **{plural: (part(params),)})
+
+    return _run(declared, noun)
+
+
+FLEET = ModuleDefinition(with_connection(_FLEET), _run(declare.fleet, "fleet"))
+KEY_PAIR = ModuleDefinition(_alone(_KEY_PAIR), _single("key_pair", "key_pairs", declare.key_pair), {"mutually_exclusive": [("private_key_file", "public_key")]})
+SECURITY_GROUP = ModuleDefinition(_alone(_SECURITY_GROUP, my_ip={"type": "str"}), _single("security_group", "security_groups", declare.security_group))
+INSTANCE = ModuleDefinition(_alone(_INSTANCE, state={"type": "str", "choices": _INSTANCE_STATES, "default": "present"}), _single("instance", "instances", declare.instance))
+VOLUME = ModuleDefinition(_alone(_VOLUME, instance={"type": "str"}), _single("volume", "volumes", declare.volume))
+ELASTIC_IP = ModuleDefinition(_alone({"name": {"type": "str", "required": True}, "instance": {"type": "str"}}), _single("elastic_ip", "elastic_ips", declare.elastic_ip))

@@ -1,0 +1,184 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reconcile all kinds together: one read, one plan, one concurrent apply. A single resource is a fleet of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Dict, List, Mapping, Tuple
+
+from ..aws.client import Client
+from ..engine.errors import Refused
+from ..engine.execute import Limits, execute
+from ..engine.plan import Change, Plan
+from ..engine.reconcile import Target
+from . import elastic_ip, facts, instance, key_pair, security_group, volume
+from .context import Context, nothing
+from .declaration import Declaration
+from .performer import Ec2Performer
+from .read import Reader
+from .world import Facts, World
+
+#: {kind: the declaration's and the world's word for it}, in the order in which people read a plan.
+KINDS = {
+    key_pair.KIND: "key_pairs",
+    security_group.KIND: "security_groups",
+    instance.KIND: "instances",
+    volume.KIND: "volumes",
+    elastic_ip.KIND: "elastic_ips",
+}
+
+
+class Fleet(Target):
+    """What a declaration says, as a target of the engine."""
+
+    #: What was just made may become visible late; a difference is believed only after these seconds.
+    settle = (0.5, 1.0, 2.0, 4.0)
+
+    def __init__(self, declaration: Declaration, client: Client, limits: Limits = Limits()) -> None:
+        self._declaration = declaration
+        self._client = client
+        self._limits = limits
+        self._reader = Reader(client, declaration)
+
+    @property
+    def declaration(self) -> Declaration:
+        return self._declaration
+
+    def read(self) -> World:
+        """The actual state of everything concerned."""
+        return self._reader.read()
+
+    def plan(self, actual: World) -> Plan:
+        """What has to change; refuses here what cannot or must not be done."""
+        return plan(self._declaration, actual)
+
+    def apply(self, plan: Plan, actual: World) -> None:
+        """Carry out the plan. A restart is an event: once it happened, what is left to hold is that it runs."""
+        execute(plan, Ec2Performer(self._client), self._limits)
+        members = tuple(replace(one, state="running") if one.state == "restarted" else one for one in self._declaration.instances)
+        self._declaration = replace(self._declaration, instances=members)
+
+
+def plan(declaration: Declaration, world: World) -> Plan:
+    """The changes that bring `world` to `declaration`, in an order that people understand. Pure."""
+    context = Context(declaration, world)
+    going = _going(context)
+    devices = volume.free_devices(context)
+    changes: List[Change] = []
+    changes += [key_pair.plan(one, context) for one in _present(declaration.key_pairs)]
+    changes += [security_group.plan(one, context) for one in _present(declaration.security_groups)]
+    changes += [instance.plan(one, context) for one in _present(declaration.instances)]
+    changes += [volume.plan(one, context, devices) for one in _present(declaration.volumes)]
+    changes += [elastic_ip.plan(one, context) for one in _present(declaration.elastic_ips)]
+    changes += _deletions(going, context)
+    changes += _already_absent(declaration, going)
+    changes += _left_alone(context, going)
+    _limit_deletions(changes, declaration)
+    return Plan(tuple(sorted(changes, key=lambda change: (change.action == "delete", list(KINDS).index(change.kind), change.name))))
+
+
+@dataclass(frozen=True)
+class _Going:
+    """What is to be deleted: {name: facts} per kind."""
+
+    key_pair: Mapping[str, Facts]
+    security_group: Mapping[str, Facts]
+    instance: Mapping[str, Facts]
+    volume: Mapping[str, Facts]
+    elastic_ip: Mapping[str, Facts]
+
+
+def _going(context: Context) -> _Going:
+    """What is declared absent, and with `prune` what the fleet owns and no longer declares."""
+    world, declaration = context.world, context.declaration
+    find = {"key_pair": world.key_pair, "security_group": world.security_group, "instance": world.instance, "volume": world.volume, "elastic_ip": world.elastic_ip}
+    found: Dict[str, Dict[str, Facts]] = {}
+    for kind, plural in KINDS.items():
+        absent = [one.name for one in getattr(declaration, plural) if one.state == "absent"]
+        there = {name: fact for name in absent if (fact := find[kind](name))}
+        for name, fact in there.items():
+            context.foreign(kind, fact, name)
+        if declaration.prune:
+            there.update({name: fact for name, fact in _undeclared(kind, context).items() if kind != "volume" or _may_delete(name, declaration)})
+        found[kind] = there
+    return _Going(**found)
+
+
+def _undeclared(kind: str, context: Context) -> Dict[str, Facts]:
+    """What the fleet owns of `kind` and the declaration does not name. Root volumes go with their instance."""
+    declared = {one.name for one in getattr(context.declaration, KINDS[kind])}
+    found: Dict[str, Facts] = {}
+    for fact in context.world.owned(KINDS[kind]) if context.declaration.whole else ():
+        name = fact["name"] if kind in ("key_pair", "security_group") else fact["member"] or fact["id"]
+        if name in declared or fact.get("state") in (*facts.GONE, "deleting", "deleted") or (kind == "volume" and _is_root(fact, context)):
+            continue
+        found[name if name not in found else fact["id"]] = fact
+    return found
+
+
+def _is_root(fact: Facts, context: Context) -> bool:
+    raw = context.world.raw.get(str(fact["instance_id"]), {})
+    return bool(raw) and facts.device_names(raw).get(fact["id"]) == raw.get("RootDeviceName")
+
+
+def _may_delete(name: str, declaration: Declaration) -> bool:
+    """Volumes may hold data, so their deletion has to be declared: for all of them or by name."""
+    allowed = declaration.delete_volumes
+    return allowed is True or (isinstance(allowed, (list, tuple)) and name in allowed)
+
+
+def _deletions(going: _Going, context: Context) -> List[Change]:
+    """Deletions in the order that AWS needs: instances let go of volumes and groups first."""
+    names = {fact["id"]: name for name, fact in going.instance.items()}
+    changes = [key_pair.delete(fact) for fact in going.key_pair.values()]
+    changes += [instance.delete(fact, name, context) for name, fact in going.instance.items()]
+    for name, fact in going.volume.items():
+        holder = names.get(fact["instance_id"])
+        changes.append(volume.delete(fact, name, ((instance.KIND, holder),) if holder else ()))
+    changes += [elastic_ip.delete(fact, name) for name, fact in going.elastic_ip.items()]
+    leaving = [fact["id"] for fact in going.security_group.values()]
+    for fact in going.security_group.values():
+        users = tuple((instance.KIND, name) for name, one in going.instance.items() if fact["id"] in {group["id"] for group in one["security_groups"]})
+        changes.append(security_group.delete(fact, context, users, leaving))
+    return changes
+
+
+def _already_absent(declaration: Declaration, going: _Going) -> List[Change]:
+    return [
+        nothing(kind, one.name)
+        for kind, plural in KINDS.items()
+        for one in getattr(declaration, plural)
+        if one.state == "absent" and one.name not in getattr(going, kind)
+    ]
+
+
+def _left_alone(context: Context, going: _Going) -> List[Change]:
+    """Notes about what the fleet owns, does not declare, and keeps."""
+    changes = []
+    for kind in KINDS:
+        for name, fact in _undeclared(kind, context).items():
+            if name in getattr(going, kind):
+                continue
+            note = f"{fact['id']} belongs to the fleet but is not declared; prune: true would delete it"
+            if kind == "volume" and context.declaration.prune:
+                note = f"{fact['id']} is kept because it may hold data; delete_volumes: true (or its name) would delete it"
+            changes.append(Change(kind, name, "none", notes=(note,)))
+    return changes
+
+
+def _limit_deletions(changes: List[Change], declaration: Declaration) -> None:
+    deletions = [change for change in changes if change.action in ("delete", "replace")]
+    limit = declaration.max_deletions
+    if limit is not None and len(deletions) > limit:
+        raise Refused(
+            "more would be deleted than max_deletions allows",
+            resource=f"fleet {declaration.fleet}" if declaration.fleet else "",
+            wanted=f"at most {limit}",
+            found=f"{len(deletions)}: " + ", ".join(f"{change.kind} {change.name}" for change in deletions),
+            do="Look at the list; if it is meant, raise max_deletions.",
+        )
+
+
+def _present(resources: Tuple[Any, ...]) -> List[Any]:
+    return [one for one in resources if one.state != "absent"]

@@ -1,0 +1,169 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What each API operation yields, what has to be waited for after it, and which of its errors mean that all is well. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+
+from ..engine.errors import CallFailed
+from ..engine.wait import Wait
+from . import facts
+
+Params = Mapping[str, Any]
+Response = Mapping[str, Any]
+
+
+def _nothing(params: Params, response: Response) -> Dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """How one operation of the API behaves."""
+
+    #: What Refs can name afterwards.
+    outputs: Callable[[Params, Response], Dict[str, Any]] = _nothing
+    #: (kind, id of what is waited for, until what); None where the answer is the end of it.
+    wait: Optional[Tuple[str, Callable[[Params, Response], str], str]] = None
+    #: What the answer itself shows of it, so that what is already over is not waited for.
+    shows: Callable[[Params, Response], Any] = lambda params, response: None
+    #: Codes that mean: it is already so.
+    already: Tuple[str, ...] = ()
+    #: Codes that mean: not yet.
+    not_yet: Tuple[str, ...] = ()
+    #: Whether a ClientToken makes sending it twice harmless.
+    token: bool = False
+
+
+def _first(params: Params, response: Response) -> str:
+    return str(params["InstanceIds"][0])
+
+
+def _launched(params: Params, response: Response) -> Dict[str, Any]:
+    instance = response["Instances"][0]
+    return {"id": instance["InstanceId"], "zone": (instance.get("Placement") or {}).get("AvailabilityZone")}
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "ImportKeyPair": Operation(lambda params, response: {"name": params["KeyName"], "id": response.get("KeyPairId")}),
+    "DeleteKeyPair": Operation(already=("InvalidKeyPair.NotFound",)),
+    "CreateSecurityGroup": Operation(lambda params, response: {"id": response["GroupId"]}),
+    "RevokeSecurityGroupIngress": Operation(already=("InvalidPermission.NotFound",)),
+    "RevokeSecurityGroupEgress": Operation(already=("InvalidPermission.NotFound",)),
+    "DeleteSecurityGroup": Operation(already=("InvalidGroup.NotFound",), not_yet=("DependencyViolation",)),
+    "RunInstances": Operation(_launched, ("instance", lambda params, response: str(response["Instances"][0]["InstanceId"]), "running"), token=True),
+    "StartInstances": Operation(wait=("instance", _first, "running"), not_yet=("IncorrectInstanceState",)),
+    "StopInstances": Operation(wait=("instance", _first, "stopped"), not_yet=("IncorrectInstanceState",)),
+    "TerminateInstances": Operation(wait=("instance", _first, "terminated"), already=("InvalidInstanceID.NotFound",)),
+    "ModifyInstanceAttribute": Operation(not_yet=("IncorrectInstanceState",)),
+    "CreateVolume": Operation(
+        lambda params, response: {"id": response["VolumeId"], "zone": response.get("AvailabilityZone")},
+        ("volume", lambda params, response: str(response["VolumeId"]), "available"),
+        shows=lambda params, response: response,
+        token=True,
+    ),
+    "AttachVolume": Operation(
+        wait=("volume", lambda params, response: str(params["VolumeId"]), "attached"),
+        shows=lambda params, response: {"Attachments": [response]},
+        not_yet=("IncorrectState", "IncorrectInstanceState"),
+    ),
+    "DetachVolume": Operation(wait=("volume", lambda params, response: str(params["VolumeId"]), "detached")),
+    "DeleteVolume": Operation(already=("InvalidVolume.NotFound",), not_yet=("VolumeInUse",)),
+    "ModifyVolume": Operation(
+        wait=("volume_modification", lambda params, response: str(params["VolumeId"]), "modified"),
+        shows=lambda params, response: response.get("VolumeModification"),
+    ),
+    "AllocateAddress": Operation(lambda params, response: {"id": response["AllocationId"], "public_ip": response.get("PublicIp")}),
+    "AssociateAddress": Operation(not_yet=("IncorrectInstanceState", "InvalidInstanceID")),
+    "DisassociateAddress": Operation(already=("InvalidAssociationID.NotFound",)),
+    "ReleaseAddress": Operation(already=("InvalidAllocationID.NotFound", "InvalidAddress.NotFound"), not_yet=("InvalidIPAddress.InUse",)),
+}
+_PLAIN = Operation()
+
+#: "It does not exist" right after it was made only means that the API does not show it everywhere yet: {code: kind}.
+NOT_VISIBLE = {
+    "InvalidInstanceID.NotFound": "instance",
+    "InvalidVolume.NotFound": "volume",
+    "InvalidVolumeID.NotFound": "volume",
+    "InvalidGroup.NotFound": "security_group",
+    "InvalidGroupId.NotFound": "security_group",
+    "InvalidSecurityGroupID.NotFound": "security_group",
+    "InvalidAllocationID.NotFound": "elastic_ip",
+    "InvalidKeyPair.NotFound": "key_pair",
+}
+
+
+def operation(verb: str) -> Operation:
+    """How `verb` behaves; an operation that needs no special care has no entry in the table."""
+    return OPERATIONS.get(verb, _PLAIN)
+
+
+def wait_after(verb: str, params: Params, response: Response) -> Optional[Wait]:
+    """What has to be waited for after `verb`, None where its answer already shows that it is over."""
+    how = operation(verb)
+    if how.wait is None:
+        return None
+    kind, identity, until = how.wait
+    done = _UNTIL[(kind, until)]
+    if done(how.shows(params, response)):
+        return None
+    return Wait(kind, identity(params, response), until, done, _STATE[kind])
+
+
+def _running(seen: Any) -> bool:
+    state = instance_state(seen)
+    if state in facts.GONE:
+        reason = seen.get("StateReason") or {}
+        raise CallFailed(
+            "ended instead of starting",
+            code=str(reason.get("Code") or "Terminated"),
+            operation="RunInstances",
+            found=str(reason.get("Message") or state),
+            do="The reason is AWS's own; a volume limit, the key of an encrypted image or missing capacity are common.",
+        )
+    return state == "running"
+
+
+def _volume_ready(seen: Any) -> bool:
+    if seen and seen.get("State") == "error":
+        raise CallFailed("could not be made", code="VolumeError", operation="CreateVolume", found="state error", do="Check that the snapshot and the encryption key can be used.")
+    return bool(seen) and seen.get("State") in ("available", "in-use")
+
+
+def _volume_attached(seen: Any) -> bool:
+    return any(attachment.get("State") == "attached" for attachment in (seen or {}).get("Attachments") or ())
+
+
+def _volume_free(seen: Any) -> bool:
+    return seen is not None and seen.get("State") == "available"
+
+
+def _volume_modified(seen: Any) -> bool:
+    """From `optimizing` on, the new size is there; `completed` can take a day."""
+    state = (seen or {}).get("ModificationState")
+    if state == "failed":
+        raise CallFailed("could not be modified", code="VolumeModificationFailed", operation="ModifyVolume", found=str(seen.get("StatusMessage") or state))
+    return state in ("optimizing", "completed")
+
+
+def instance_state(seen: Any) -> str:
+    """The name of the state an instance was seen in."""
+    return str(((seen or {}).get("State") or {}).get("Name") or "not visible yet")
+
+
+_UNTIL: Mapping[Tuple[str, str], Callable[[Any], bool]] = {
+    ("instance", "running"): lambda seen: seen is not None and _running(seen),
+    ("instance", "stopped"): lambda seen: instance_state(seen) == "stopped",
+    ("instance", "terminated"): lambda seen: seen is not None and instance_state(seen) == "terminated",
+    ("volume", "available"): _volume_ready,
+    ("volume", "detached"): _volume_free,
+    ("volume", "attached"): _volume_attached,
+    ("volume_modification", "modified"): _volume_modified,
+}
+_STATE: Mapping[str, Callable[[Any], str]] = {
+    "instance": instance_state,
+    "volume": lambda seen: "not visible yet" if seen is None else f"{seen.get('State')}, attachments {[one.get('State') for one in seen.get('Attachments') or ()]}",
+    "volume_modification": lambda seen: "not visible yet" if seen is None else f"{seen.get('ModificationState')} {seen.get('Progress', '')}%",
+}

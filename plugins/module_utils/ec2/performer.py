@@ -1,0 +1,203 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Carry out single steps against the API so that a lost answer, or a run that was killed, never makes anything twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from typing import Any, Callable, Dict, List, Mapping, Optional
+
+from ..aws import tags as tag_words
+from ..aws.client import Client
+from ..aws.failures import answer_lost, throttled
+from ..engine.errors import CallFailed, SteadfastError
+from ..engine.execute import Performed, Performer, references
+from ..engine.plan import Step
+from . import facts, key_files
+from .key_pair import GENERATE
+from .operations import NOT_VISIBLE, instance_state, operation, wait_after
+from .read import FILTER_VALUES
+
+#: A token is used up by an instance that has ended since; then the next is tried, at most so often.
+_GENERATIONS = 50
+#: Seconds between looks for what a lost answer may have made.
+_LOOKS = (0.5, 1.0, 1.5, 2.0)
+_USED_TOKEN = ("IdempotentParameterMismatch", "IdempotentInstanceTerminated", "InvalidIdempotencyToken", "IdempotentVolumeDeleted")
+
+Response = Mapping[str, Any]
+
+
+class Ec2Performer(Performer):
+    """Performs steps with one client."""
+
+    def __init__(self, client: Client, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._client = client
+        self._sleep = sleep
+        self._special: Mapping[str, Callable[[Mapping[str, Any]], Response]] = {
+            "AllocateAddress": self._allocate,
+            "AuthorizeSecurityGroupIngress": lambda params: self._authorize("AuthorizeSecurityGroupIngress", params),
+            "AuthorizeSecurityGroupEgress": lambda params: self._authorize("AuthorizeSecurityGroupEgress", params),
+            "CreateSecurityGroup": self._create_group,
+            "ImportKeyPair": self._import_key,
+            "AttachVolume": self._attach,
+        }
+
+    def perform(self, step: Step) -> Performed:
+        """Carry out `step`; an error that means "it is already so" counts as done."""
+        if step.verb == GENERATE:
+            return Performed({"public_key": key_files.generate(step.params["path"], step.params["type"], step.params["comment"])})
+        how = operation(step.verb)
+        try:
+            if how.token:
+                response = self._with_token(step.verb, step.params)
+            else:
+                response = self._special.get(step.verb, lambda params: self._client.call(step.verb, params))(step.params)
+        except CallFailed as error:
+            if error.code not in how.already:
+                raise
+            return Performed()
+        return Performed(how.outputs(step.params, response), wait_after(step.verb, step.params, response))
+
+    def again(self, step: Step, error: SteadfastError) -> bool:
+        """Whether to try again: not visible everywhere yet, not in the right state yet, or sent only once and throttled."""
+        if not isinstance(error, CallFailed):
+            return False
+        made_here = {ref.kind for ref in references(step.params)}
+        if error.code in NOT_VISIBLE:
+            return NOT_VISIBLE[error.code] in made_here
+        return error.code in operation(step.verb).not_yet or (step.verb == "AllocateAddress" and (throttled(error) or answer_lost(error)))
+
+    def look(self, kind: str, identities: List[str]) -> Mapping[str, Any]:
+        """The present state of each, by filter, so that one that is not visible yet does not spoil the others."""
+        found: Dict[str, Any] = {}
+        for start in range(0, len(identities), FILTER_VALUES):
+            found.update(self._look(kind, identities[start : start + FILTER_VALUES]))
+        return found
+
+    def _look(self, kind: str, identities: List[str]) -> Dict[str, Any]:
+        word = "instance-id" if kind == "instance" else "volume-id"
+        request = {"Filters": [{"Name": word, "Values": identities}]}
+        if kind == "instance":
+            reservations = self._client.pages("DescribeInstances", "Reservations", request)
+            return {raw["InstanceId"]: raw for reservation in reservations for raw in reservation["Instances"]}
+        if kind == "volume_modification":
+            return {raw["VolumeId"]: raw for raw in self._client.pages("DescribeVolumesModifications", "VolumesModifications", request)}
+        return {raw["VolumeId"]: raw for raw in self._client.pages("DescribeVolumes", "Volumes", request)}
+
+    def _with_token(self, verb: str, params: Mapping[str, Any]) -> Response:
+        """With a token that the same wish always gets; a new one only when what the old one made is gone."""
+        for generation in range(_GENERATIONS):
+            try:
+                response = self._client.call(verb, {**params, "ClientToken": token(params, generation)})
+            except CallFailed as error:
+                if error.code not in _USED_TOKEN:
+                    raise
+                there = self._same_name(verb, params)
+                if there is not None:
+                    return there
+                continue
+            if not _gone(response):
+                return response
+        raise CallFailed(f"{verb} found every client token used up", code="ClientTokens", operation=verb, do="Run again in an hour; AWS then forgets what was terminated.")
+
+    def _same_name(self, verb: str, params: Mapping[str, Any]) -> Optional[Response]:
+        """What the tags that `params` would set already name, as the answer of `verb`."""
+        filters = _identity_filters(params)
+        if verb == "CreateVolume":
+            volumes = self._client.pages("DescribeVolumes", "Volumes", {"Filters": filters})
+            return next((raw for raw in volumes if raw["State"] not in ("deleting", "deleted")), None)
+        reservations = self._client.pages("DescribeInstances", "Reservations", {"Filters": filters})
+        live = [raw for reservation in reservations for raw in reservation["Instances"] if instance_state(raw) not in facts.GONE]
+        return {"Instances": live[:1]} if live else None
+
+    def _allocate(self, params: Mapping[str, Any]) -> Response:
+        """Sent once: there is no token, so after a lost answer its tags tell whether it was carried out."""
+        try:
+            return self._client.call_once("AllocateAddress", params)
+        except CallFailed as error:
+            if not answer_lost(error):
+                raise
+            for seconds in _LOOKS:
+                self._sleep(seconds)
+                found = self._client.pages("DescribeAddresses", "Addresses", {"Filters": _identity_filters(params)})
+                if found:
+                    return found[0]
+            raise
+
+    def _authorize(self, verb: str, params: Mapping[str, Any]) -> Response:
+        """All rules in one call; where some are there already, one by one."""
+        try:
+            return self._client.call(verb, params)
+        except CallFailed as error:
+            if error.code != "InvalidPermission.Duplicate":
+                raise
+        for permission in params["IpPermissions"]:
+            try:
+                self._client.call(verb, {**params, "IpPermissions": [permission]})
+            except CallFailed as error:
+                if error.code != "InvalidPermission.Duplicate":
+                    raise
+        return {}
+
+    def _create_group(self, params: Mapping[str, Any]) -> Response:
+        """A group that appeared meanwhile is taken only if it carries the same tags, so it is the one meant."""
+        try:
+            return self._client.call("CreateSecurityGroup", params)
+        except CallFailed as error:
+            filters = _identity_filters(params)
+            if error.code != "InvalidGroup.Duplicate" or not filters:
+                raise
+            filters.append({"Name": "group-name", "Values": [params["GroupName"]]})
+            found = self._client.pages("DescribeSecurityGroups", "SecurityGroups", {"Filters": filters})
+            if not found:
+                raise
+            return found[0]
+
+    def _import_key(self, params: Mapping[str, Any]) -> Response:
+        """A key pair that appeared meanwhile is taken only if it is the same key."""
+        try:
+            return self._client.call("ImportKeyPair", params)
+        except CallFailed as error:
+            if error.code != "InvalidKeyPair.Duplicate":
+                raise
+            filters = [{"Name": "key-name", "Values": [params["KeyName"]]}]
+            found = self._client.pages("DescribeKeyPairs", "KeyPairs", {"Filters": filters, "IncludePublicKey": True})
+            if not found or not key_files.same(found[0].get("PublicKey"), params["PublicKeyMaterial"]):
+                raise
+            return found[0]
+
+    def _attach(self, params: Mapping[str, Any]) -> Response:
+        """Already attached to the same instance, by a request whose answer was lost: that is what was wanted."""
+        try:
+            return self._client.call("AttachVolume", params)
+        except CallFailed as error:
+            if error.code != "VolumeInUse":
+                raise
+            seen = self._look("volume", [params["VolumeId"]]).get(params["VolumeId"]) or {}
+            ours = [one for one in seen.get("Attachments") or () if one.get("InstanceId") == params["InstanceId"]]
+            if not ours:
+                raise
+            return dict(ours[0])
+
+
+def token(params: Mapping[str, Any], generation: int) -> str:
+    """The same wish gets the same token in every run; at most 64 ASCII characters, as the API demands."""
+    text = json.dumps([params, generation], sort_keys=True, default=str)
+    return "steadfast-" + hashlib.sha256(text.encode("utf-8")).hexdigest()[:48]
+
+
+def _gone(response: Response) -> bool:
+    instances = response.get("Instances")
+    if instances:
+        return instance_state(instances[0]) in facts.GONE
+    return response.get("State") in ("deleting", "deleted")
+
+
+def _identity_filters(params: Mapping[str, Any]) -> List[Dict[str, Any]]:
+    """Filters for the tags by which a resource made with `params` is known."""
+    specifications = params.get("TagSpecifications") or ({"Tags": []},)
+    tags = tag_words.from_api(specifications[0]["Tags"])
+    keys = (tag_words.FLEET, tag_words.MEMBER) if tag_words.FLEET in tags else (tag_words.NAME,)
+    return [{"Name": f"tag:{key}", "Values": [tags[key]]} for key in keys if key in tags]

@@ -1,0 +1,166 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Security groups: rules are authorised before others are revoked; what is not declared is left alone. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Dict, Iterable, List, Mapping, Set, Tuple
+
+from ..aws import tags as tag_words
+from ..engine.errors import InvalidInput, Refused
+from ..engine.plan import UNKNOWN, Change, Ref, Step
+from . import rules as rule_words
+from .context import Context, Id, protect, tag_steps, unchanged
+from .declaration import SecurityGroup
+from .rules import Rule
+from .world import Facts
+
+KIND = "security_group"
+#: What AWS puts into every new group.
+_DEFAULT_EGRESS = (Rule(rule_words.ALL, None, None, "cidr", "0.0.0.0/0"),)
+
+
+@dataclass(frozen=True)
+class _Direction:
+    """Differences between the two directions of traffic."""
+
+    shown: str
+    authorize: str
+    revoke: str
+    describe: str
+
+
+_INGRESS = _Direction("rules", "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress", "UpdateSecurityGroupRuleDescriptionsIngress")
+_EGRESS = _Direction("egress_rules", "AuthorizeSecurityGroupEgress", "RevokeSecurityGroupEgress", "UpdateSecurityGroupRuleDescriptionsEgress")
+
+
+def plan(desired: SecurityGroup, context: Context) -> Change:
+    """What has to happen to one security group."""
+    actual = context.world.security_group(desired.name, desired.vpc_id)
+    context.foreign(KIND, actual, desired.name)
+    if actual is None:
+        return _create(desired, context)
+    return _update(desired, actual, context)
+
+
+def delete(actual: Facts, context: Context, requires: Tuple[Tuple[str, str], ...] = (), leaving: Iterable[str] = ()) -> Change:
+    """Remove a group; rules that name a group which is `leaving` too are revoked first, they would hold it."""
+    protect(KIND, actual["name"], actual["tags"])
+    ids: Set[str] = set(leaving) - {actual["id"]}
+    steps = []
+    for direction, permissions in ((_INGRESS, actual["ingress"]), (_EGRESS, actual["egress"])):
+        holding = [rule for rule in rule_words.from_api(permissions) if rule.kind == "group" and rule.source in ids]
+        if holding:
+            steps.append(_step(direction.revoke, actual["id"], holding))
+    steps.append(Step("DeleteSecurityGroup", {"GroupId": actual["id"]}))
+    return Change(KIND, actual["name"], "delete", _shown(actual, context), None, ("is declared absent",), tuple(steps), requires)
+
+
+def _create(desired: SecurityGroup, context: Context) -> Change:
+    where = f"{KIND} {desired.name}"
+    if desired.name.startswith("sg-"):
+        raise InvalidInput("a group with this id does not exist", resource=where, do="Names cannot begin with sg-; correct the id or give a name.")
+    own: Id = Ref(KIND, desired.name, "id")
+    tags = context.new_tags(desired.name, desired.tags, by_own_name=True)
+    description = desired.description or desired.name
+    request: Dict[str, Any] = {"GroupName": desired.name, "Description": description}
+    if desired.vpc_id:
+        request["VpcId"] = desired.vpc_id
+    if tags:
+        request["TagSpecifications"] = [tag_words.specification("security-group", tags)]
+    steps = [Step("CreateSecurityGroup", request)]
+    after: Dict[str, Any] = {"id": UNKNOWN, "name": desired.name, "description": description, "vpc_id": desired.vpc_id or UNKNOWN, "tags": tags}
+    after["rules"] = []
+    for direction, declared, there in ((_INGRESS, desired.rules, ()), (_EGRESS, desired.egress_rules, _DEFAULT_EGRESS)):
+        if declared is not None:
+            wanted = _resolved(declared, desired, context)
+            steps += _rule_steps(direction, own, there, wanted)
+            after[direction.shown] = rule_words.texts(wanted, context.group_names)
+    return Change(KIND, desired.name, "create", None, after, ("does not exist yet",), tuple(steps))
+
+
+def _update(desired: SecurityGroup, actual: Facts, context: Context) -> Change:
+    if desired.description is not None and desired.description != actual["description"]:
+        raise Refused(
+            "its description cannot be changed",
+            resource=f"{KIND} {desired.name}",
+            wanted=desired.description,
+            found=str(actual["description"]),
+            do="AWS keeps a group's description for ever: leave it out, take over the one it has, or use a new name.",
+        )
+    before = _shown(actual, context)
+    after, steps, reasons = dict(before), [], []
+    directions = ((_INGRESS, desired.rules, actual["ingress"]), (_EGRESS, desired.egress_rules, actual["egress"]))
+    for direction, declared, permissions in directions:
+        if declared is None:
+            continue
+        there = rule_words.from_api(permissions)
+        wanted = _with_old_descriptions(_resolved(declared, desired, context), there)
+        own_steps = _rule_steps(direction, actual["id"], there, wanted)
+        if own_steps:
+            steps += own_steps
+            after[direction.shown] = rule_words.texts(wanted, context.group_names)
+            reasons.append(f"its {direction.shown} differ")
+    tags = context.tags(actual, desired.tags, desired.name)
+    if tags != actual["tags"]:
+        after["tags"] = tags
+        steps += tag_steps([actual["id"]], actual["tags"], tags)
+        reasons.append("its tags differ")
+    if not steps:
+        return unchanged(KIND, desired.name, before)
+    return Change(KIND, desired.name, "update", before, after, tuple(reasons), tuple(_authorise_first(steps)))
+
+
+def _resolved(declared: Iterable[Rule], desired: SecurityGroup, context: Context) -> Tuple[Rule, ...]:
+    """Declared rules with my_ip and the names of groups replaced by what they mean."""
+    where = f"{KIND} {desired.name}"
+    found = []
+    for rule in rule_words.with_my_ip(declared, context.world.my_ip):
+        if rule.kind == "group":
+            rule = replace(rule, source=context.group_id(rule.source, where, desired.vpc_id))
+        found.append(rule)
+    return tuple({rule.key: rule for rule in found}.values())
+
+
+def _with_old_descriptions(wanted: Iterable[Rule], there: Iterable[Rule]) -> Tuple[Rule, ...]:
+    """A rule that declares no description keeps the one it has."""
+    old = {rule.key: rule.description for rule in there}
+    return tuple(replace(rule, description=old.get(rule.key)) if rule.description is None else rule for rule in wanted)
+
+
+def _rule_steps(direction: _Direction, group: Id, there: Iterable[Rule], wanted: Iterable[Rule]) -> List[Step]:
+    before = {rule.key: rule for rule in there}
+    after = {rule.key: rule for rule in wanted}
+    new = [rule for key, rule in after.items() if key not in before]
+    old = [rule for key, rule in before.items() if key not in after]
+    described = [rule for key, rule in after.items() if key in before and rule.description != before[key].description]
+    steps = [_step(verb, group, rules) for verb, rules in ((direction.authorize, new), (direction.describe, described)) if rules]
+    if old:
+        steps.append(_step(direction.revoke, group, [replace(rule, description=None) for rule in old]))
+    return steps
+
+
+def _step(verb: str, group: Id, rules: Iterable[Rule]) -> Step:
+    ordered = sorted(rules, key=lambda rule: rule.text({}))
+    return Step(verb, {"GroupId": group, "IpPermissions": [rule.permission() for rule in ordered]})
+
+
+def _authorise_first(steps: Iterable[Step]) -> List[Step]:
+    """Both directions are opened before either is closed, so that no traffic is cut in between."""
+    return sorted(steps, key=lambda step: step.verb.startswith("Revoke"))
+
+
+def _shown(actual: Facts, context: Context) -> Dict[str, Any]:
+    names: Mapping[str, str] = context.group_names
+    return {
+        **{name: actual[name] for name in ("id", "name", "description", "vpc_id", "tags")},
+        "rules": rule_words.texts(rule_words.from_api(actual["ingress"]), names),
+        "egress_rules": rule_words.texts(rule_words.from_api(actual["egress"]), names),
+    }
+
+
+def view(actual: Facts, context: Context) -> Dict[str, Any]:
+    """The group for a result: rules as data and as text."""
+    found = _shown(actual, context)
+    return {**found, "fleet": actual["fleet"], "planned": False}

@@ -1,0 +1,149 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is there, as frozen facts, and how a declared name finds its resource in them. Pure."""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
+
+from ..aws import tags as tag_words
+from ..engine.errors import Ambiguous, InvalidInput, NotFound
+from . import facts
+from .declaration import Image
+from .key_files import KeyFile
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that a declaration is compared with. Lists hold facts; `raw` the API's own words for an instance."""
+
+    region: str = ""
+    fleet: Optional[str] = None
+    key_pairs: Tuple[Facts, ...] = ()
+    security_groups: Tuple[Facts, ...] = ()
+    instances: Tuple[Facts, ...] = ()
+    volumes: Tuple[Facts, ...] = ()
+    elastic_ips: Tuple[Facts, ...] = ()
+    raw: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: {zone name: zone id}; empty where no zone was asked for
+    zones: Mapping[str, str] = field(default_factory=dict)
+    images: Tuple[Mapping[str, Any], ...] = ()
+    subnets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    my_ip: Optional[str] = None
+    key_files: Mapping[str, KeyFile] = field(default_factory=dict)
+
+    def key_pair(self, name: str) -> Optional[Facts]:
+        """The key pair of that name, or None."""
+        return next((fact for fact in self.key_pairs if fact["name"] == name), None)
+
+    def security_group(self, name: str, vpc_id: Optional[str] = None) -> Optional[Facts]:
+        """The group of that name or id, or None; one of this fleet before any other."""
+        found = [fact for fact in self.security_groups if name in (fact["name"], fact["id"]) and vpc_id in (None, fact["vpc_id"])]
+        ours = [fact for fact in found if self.fleet and fact["fleet"] == self.fleet]
+        return _single("security_group", name, ours or found, "Say which by vpc_id, or give the group's id.")
+
+    def instance(self, name: str) -> Optional[Facts]:
+        """The live instance of that declared name, or None."""
+        found = [fact for fact in self._named("instances", name) if fact["state"] not in facts.GONE]
+        return _single("instance", name, found, "Terminate or rename one of them, or give one its own name.")
+
+    def referred_instance(self, name: str) -> Optional[Facts]:
+        """The live instance that a reference means: an id, a declared name, or a Name tag."""
+        found = [fact for fact in self._named("instances", name) if fact["state"] not in facts.GONE]
+        if not found and self.fleet:
+            found = [fact for fact in self.instances if fact["state"] not in facts.GONE and name in (fact["name"], fact["id"])]
+        return _single("instance", name, found, "Give its id instead.")
+
+    def past_lives(self, name: str) -> List[str]:
+        """Ids of the terminated instances of that name which the API still shows."""
+        return sorted(fact["id"] for fact in self._named("instances", name) if fact["state"] in facts.GONE)
+
+    def volume(self, name: str) -> Optional[Facts]:
+        """The volume of that declared name, or None."""
+        found = [fact for fact in self._named("volumes", name) if fact["state"] not in ("deleting", "deleted")]
+        return _single("volume", name, found, "Delete or rename one of them.")
+
+    def elastic_ip(self, name: str) -> Optional[Facts]:
+        """The address of that declared name, or None."""
+        return _single("elastic_ip", name, self._named("elastic_ips", name), "Release or rename one of them.")
+
+    def owned(self, kind: str) -> List[Facts]:
+        """What of `kind` belongs to the fleet."""
+        return [fact for fact in getattr(self, kind) if self.fleet and fact["fleet"] == self.fleet]
+
+    def _named(self, kind: str, name: str) -> List[Facts]:
+        return self._index[kind].get(name, [])
+
+    @cached_property
+    def _index(self) -> Dict[str, Dict[str, List[Facts]]]:
+        """{kind: {declared name: facts}}, so that a plan takes linear time."""
+        index: Dict[str, Dict[str, List[Facts]]] = {"instances": {}, "volumes": {}, "elastic_ips": {}}
+        for kind, names in index.items():
+            for fact in getattr(self, kind):
+                for name in self._names_of(fact):
+                    names.setdefault(name, []).append(fact)
+        return index
+
+    def _names_of(self, fact: Facts) -> Set[str]:
+        """What a declaration may call it: the name inside the fleet, or without a fleet the Name tag or the id."""
+        if self.fleet is None:
+            return {fact["tags"].get(tag_words.NAME, fact["id"]), fact["id"]}
+        return {fact["member"]} if fact["fleet"] == self.fleet and fact["member"] else set()
+
+    def zone_name(self, zone: str, where: str) -> str:
+        """The name of a zone given by name or id; raises NotFound for one that this region does not have."""
+        if zone in self.zones:
+            return zone
+        for name, zone_id in self.zones.items():
+            if zone == zone_id:
+                return name
+        if not self.zones:
+            return zone
+        known = ", ".join(f"{name} ({zone_id})" for name, zone_id in sorted(self.zones.items()))
+        raise NotFound("the zone does not exist", resource=where, wanted=zone, found=f"in {self.region}: {known}", do="Choose one of these, by name or by id.")
+
+    def newest_image(self, image: Image, where: str) -> Mapping[str, Any]:
+        """The image meant: by id, or the newest that matches; raises NotFound."""
+        found = [raw for raw in self.images if _matches(image, raw)]
+        if not found:
+            do = "Look for its id in this region: ids differ from region to region." if image.id else "Check name (with * for the rest) and owner; aws ec2 describe-images --owners … shows what there is."
+            raise NotFound("the image does not exist", resource=where, wanted=str(image), found=f"none in {self.region}", do=do)
+        return max(found, key=lambda raw: (str(raw.get("CreationDate") or ""), raw["ImageId"]))
+
+
+def _matches(image: Image, raw: Mapping[str, Any]) -> bool:
+    if image.id:
+        return bool(raw["ImageId"] == image.id)
+    owners = (str(raw.get("OwnerId")), str(raw.get("ImageOwnerAlias")))
+    return fnmatch.fnmatchcase(str(raw.get("Name") or ""), str(image.name)) and (image.owner is None or image.owner == "self" or image.owner in owners)
+
+
+def _single(kind: str, name: str, found: List[Facts], do: str) -> Optional[Facts]:
+    if len(found) > 1:
+        ids = ", ".join(sorted(str(fact["id"]) for fact in found))
+        raise Ambiguous(f"{len(found)} of that name exist", resource=f"{kind} {name}", found=ids, do=do)
+    return found[0] if found else None
+
+
+def zone_of_subnet(world: World, subnet_id: str, where: str) -> str:
+    """The zone in which a subnet lies; raises NotFound for an unknown subnet."""
+    if subnet_id not in world.subnets:
+        raise NotFound("the subnet does not exist", resource=where, wanted=subnet_id, found=f"not in {world.region}", do="Correct subnet_id.")
+    return str(world.subnets[subnet_id]["AvailabilityZone"])
+
+
+def check_zone(wanted: Optional[str], found: Optional[str], where: str, what: str) -> None:
+    """A volume and its instance must be in the same zone; raises InvalidInput otherwise."""
+    if wanted and found and wanted != found:
+        raise InvalidInput(
+            f"is to be in another zone than {what}, and AWS attaches volumes only within a zone",
+            resource=where,
+            wanted=wanted,
+            found=f"{what} in {found}",
+            do="Declare both in one zone, or take the volume over with a snapshot.",
+        )
