@@ -50,7 +50,7 @@ class Connection:
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> "Connection":
         """The connection that module or plugin options name; other options are left alone."""
-        given = {name: options.get(name) for name in cls.__dataclass_fields__ if options.get(name) is not None}
+        given: Dict[str, Any] = {name: options.get(name) for name in cls.__dataclass_fields__ if options.get(name) is not None}
         return cls(**given)
 
     @property

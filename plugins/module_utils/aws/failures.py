@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping
+from typing import Any, Mapping, Tuple
 
 from ..engine.errors import CallFailed
 
@@ -18,7 +18,7 @@ _QUOTA = "Free some, or ask for more in the Service Quotas console."
 
 #: What to do about an error code of the API.
 ADVICE: Mapping[str, str] = {
-    "AuthFailure": "The keys are not valid in this region; check access_key, secret_key and whether the account has opted in to the region.",
+    "AuthFailure": "The keys are not valid in this region; check the keys, and whether the account has opted in to it.",
     "InvalidClientTokenId": "The access key does not exist, or not in this partition; check access_key or the profile.",
     "SignatureDoesNotMatch": "The secret key does not belong to the access key; check secret_key or the profile.",
     "ExpiredToken": _RENEW,
@@ -43,7 +43,7 @@ ADVICE: Mapping[str, str] = {
 _NOT_ALLOWED = ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException")
 
 #: What to do about an error that arises before or below the API, by the name of botocore's exception.
-LOCAL: Mapping[str, tuple] = {
+LOCAL: Mapping[str, Tuple[str, str]] = {
     "NoCredentialsError": ("there are no credentials", _CREDENTIALS),
     "PartialCredentialsError": ("the credentials are incomplete", _CREDENTIALS),
     "CredentialRetrievalError": ("the credentials could not be got", _CREDENTIALS),
@@ -59,7 +59,10 @@ LOCAL: Mapping[str, tuple] = {
     "ReadTimeoutError": ("the endpoint did not answer in time", "Run again; what was done so far will be found."),
     "ConnectionClosedError": ("the connection was closed before the answer", "Run again; what was done so far will be found."),
     "ProxyConnectionError": ("the proxy does not answer", "Check HTTPS_PROXY and NO_PROXY."),
-    "SSLError": ("the certificate is not trusted", "Give ca_bundle the certificate authority's file; validate_certs: false only for a test."),
+    "SSLError": (
+        "the certificate is not trusted",
+        "Give ca_bundle the certificate authority's file; validate_certs: false only for a test.",
+    ),
     "ParamValidationError": ("the parameters do not fit the API", "Correct the values that are named."),
 }
 

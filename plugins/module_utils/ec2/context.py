@@ -81,7 +81,12 @@ class Context:
         declared = self.instances.get(reference)
         if declared and declared.state != "absent":
             return Ref("instance", reference, "id")
-        raise NotFound("refers to an instance that is neither declared nor there", resource=where, wanted=reference, do="Declare it, or correct the name.")
+        raise NotFound(
+            "refers to an instance that is neither declared nor there",
+            resource=where,
+            wanted=reference,
+            do="Declare it, or correct the name.",
+        )
 
     def group_id(self, name: str, where: str, vpc_id: Optional[str] = None) -> Id:
         """The id of a group that exists, or a Ref to one that this plan creates."""
@@ -91,7 +96,12 @@ class Context:
         declared = self.security_groups.get(name)
         if declared and declared.state != "absent":
             return Ref("security_group", name, "id")
-        raise NotFound("refers to a security group that is neither declared nor there", resource=where, wanted=name, do="Declare it, or correct the name.")
+        raise NotFound(
+            "refers to a security group that is neither declared nor there",
+            resource=where,
+            wanted=name,
+            do="Declare it, or correct the name.",
+        )
 
     def key_name(self, name: str, where: str) -> Id:
         """The name of a key pair that exists, or a Ref to one that this plan creates."""
@@ -100,7 +110,12 @@ class Context:
         declared = self.key_pairs.get(name)
         if declared and declared.state != "absent":
             return Ref("key_pair", name, "name")
-        raise NotFound("refers to a key pair that is neither declared nor there", resource=where, wanted=name, do="Declare it with private_key_file or public_key, or correct the name.")
+        raise NotFound(
+            "refers to a key pair that is neither declared nor there",
+            resource=where,
+            wanted=name,
+            do="Declare it with private_key_file or public_key, or correct the name.",
+        )
 
     def zone_of_instance(self, name: str) -> Any:
         """The zone an instance is in or will be in: a name, or a Ref where only the API decides."""
@@ -157,7 +172,12 @@ def nothing(kind: str, name: str) -> Change:
 def protect(kind: str, name: str, tags: Mapping[str, str]) -> None:
     """Refuse to delete what carries the protection tag."""
     if str(tags.get(tag_words.PROTECTED, "")).lower() in ("true", "yes", "1"):
-        raise Refused("is protected by its tag", resource=f"{kind} {name}", found=f"{tag_words.PROTECTED}=true", do="Remove the tag first if it is really to go.")
+        raise Refused(
+            "is protected by its tag",
+            resource=f"{kind} {name}",
+            found=f"{tag_words.PROTECTED}=true",
+            do="Remove the tag first if it is really to go.",
+        )
 
 
 def planned(value: Any) -> Any:

@@ -129,11 +129,18 @@ def image(option: Any) -> Optional[Image]:
     if isinstance(option, Mapping):
         unknown = sorted(set(option) - {"id", "name", "owner"})
         if unknown or bool(option.get("id")) == bool(option.get("name")):
-            raise InvalidInput("an image is given by id, or by name and owner", found=repr(dict(option)), do='Write image: ami-…, or image: {name: "debian-12-amd64-*", owner: "136693071363"}.')
+            raise InvalidInput(
+                "an image is given by id, or by name and owner",
+                found=repr(dict(option)),
+                do='Write image: ami-…, or image: {name: "debian-12-amd64-*", owner: "136693071363"}.',
+            )
         owner = option.get("owner")
         return Image(option.get("id"), option.get("name"), None if owner is None else str(owner))
     if not str(option).startswith("ami-"):
-        raise InvalidInput(f"{option!r} is not the id of an image", do='An id begins with ami-; to choose by name write image: {name: "debian-12-amd64-*", owner: "136693071363"}.')
+        raise InvalidInput(
+            f"{option!r} is not the id of an image",
+            do='An id begins with ami-; to choose by name write image: {name: "debian-12-amd64-*", owner: "136693071363"}.',
+        )
     return Image(id=str(option))
 
 

@@ -61,7 +61,9 @@ def key_pair(options: Options, tags: Optional[Options] = None) -> KeyPair:
 def security_group(options: Options, tags: Optional[Options] = None) -> SecurityGroup:
     """One security group."""
     where = f"security_group {options['name']}"
-    rules = {name: rule_words.declared(options[name], where) for name in ("rules", "egress_rules") if options.get(name) is not None}
+    rules: Dict[str, Any] = {
+        name: rule_words.declared(options[name], where) for name in ("rules", "egress_rules") if options.get(name) is not None
+    }
     return SecurityGroup(
         options["name"],
         options.get("state") or "present",
@@ -90,7 +92,19 @@ def instance(options: Options, tags: Optional[Options] = None, index: int = 0) -
 
 def volume(options: Options, tags: Optional[Options] = None) -> Volume:
     """One volume."""
-    names = ("size", "type", "iops", "throughput", "zone", "instance", "device", "snapshot", "encrypted", "kms_key_id", "delete_on_termination")
+    names = (
+        "size",
+        "type",
+        "iops",
+        "throughput",
+        "zone",
+        "instance",
+        "device",
+        "snapshot",
+        "encrypted",
+        "kms_key_id",
+        "delete_on_termination",
+    )
     where = f"volume {options['name']}"
     if options.get("size") is not None and options["size"] < 1:
         raise InvalidInput("its size cannot be meant", resource=where, found=str(options["size"]), do="Give it in GiB, 1 or more.")
@@ -116,7 +130,9 @@ def _members(declared: Options) -> List[str]:
     """`web` without a count; with one `web-1`, `web-2`, …; none at all for 0."""
     name, count = declared["name"], declared.get("count")
     if not _NAME.match(str(name)):
-        raise InvalidInput("is not a good name", resource=f"instance {name}", do="Begin with a letter or digit and leave / to the names of volumes.")
+        raise InvalidInput(
+            "is not a good name", resource=f"instance {name}", do="Begin with a letter or digit and leave / to the names of volumes."
+        )
     if count is None:
         return [name]
     if count < 0:
@@ -126,7 +142,11 @@ def _members(declared: Options) -> List[str]:
 
 def _member_volume(options: Options, member: str, declared: Options, tags: Optional[Options]) -> Volume:
     if "/" in options["name"] or options["name"] == "root":
-        raise InvalidInput("is not a good name for a volume", resource=f"volume {member}/{options['name']}", do="Leave / out; root is the name of the volume that the instance starts from.")
+        raise InvalidInput(
+            "is not a good name for a volume",
+            resource=f"volume {member}/{options['name']}",
+            do="Leave / out; root is the name of the volume that the instance starts from.",
+        )
     return volume({**options, "instance": member, "name": f"{member}/{options['name']}"}, _tags(tags, declared))
 
 

@@ -110,7 +110,13 @@ _FLEET = {
 
 def _alone(options: Options, **more: Any) -> Dict[str, Any]:
     """Options as a module of its own."""
-    common = {"fleet": {"type": "str"}, "tags": _TAGS, "purge_tags": {"type": "bool", "default": True}, "state": _STATE, "wait_timeout": {"type": "int", "default": 600}}
+    common = {
+        "fleet": {"type": "str"},
+        "tags": _TAGS,
+        "purge_tags": {"type": "bool", "default": True},
+        "state": _STATE,
+        "wait_timeout": {"type": "int", "default": 600},
+    }
     return with_connection({**options, **common, **more})
 
 
@@ -126,14 +132,25 @@ def _run(declared: Callable[[Options], Declaration], noun: str) -> Callable[[Opt
 
 def _single(noun: str, plural: str, part: Callable[[Options], Any]) -> Callable[[Options, bool], Dict[str, Any]]:
     def declared(params: Options) -> Declaration:
-        return Declaration(fleet=params.get("fleet"), purge_tags=params["purge_tags"], my_ip=params.get("my_ip"), **{plural: (part(params),)})
+        only: Dict[str, Any] = {plural: (part(params),), "my_ip": params.get("my_ip")}
+        return Declaration(fleet=params.get("fleet"), purge_tags=params["purge_tags"], **only)
 
     return _run(declared, noun)
 
 
 FLEET = ModuleDefinition(with_connection(_FLEET), _run(declare.fleet, "fleet"))
-KEY_PAIR = ModuleDefinition(_alone(_KEY_PAIR), _single("key_pair", "key_pairs", declare.key_pair), {"mutually_exclusive": [("private_key_file", "public_key")]})
-SECURITY_GROUP = ModuleDefinition(_alone(_SECURITY_GROUP, my_ip={"type": "str"}), _single("security_group", "security_groups", declare.security_group))
-INSTANCE = ModuleDefinition(_alone(_INSTANCE, state={"type": "str", "choices": _INSTANCE_STATES, "default": "present"}), _single("instance", "instances", declare.instance))
+KEY_PAIR = ModuleDefinition(
+    _alone(_KEY_PAIR), _single("key_pair", "key_pairs", declare.key_pair), {"mutually_exclusive": [("private_key_file", "public_key")]}
+)
+SECURITY_GROUP = ModuleDefinition(
+    _alone(_SECURITY_GROUP, my_ip={"type": "str"}), _single("security_group", "security_groups", declare.security_group)
+)
+INSTANCE = ModuleDefinition(
+    _alone(_INSTANCE, state={"type": "str", "choices": _INSTANCE_STATES, "default": "present"}),
+    _single("instance", "instances", declare.instance),
+)
 VOLUME = ModuleDefinition(_alone(_VOLUME, instance={"type": "str"}), _single("volume", "volumes", declare.volume))
-ELASTIC_IP = ModuleDefinition(_alone({"name": {"type": "str", "required": True}, "instance": {"type": "str"}}), _single("elastic_ip", "elastic_ips", declare.elastic_ip))
+ELASTIC_IP = ModuleDefinition(
+    _alone({"name": {"type": "str", "required": True}, "instance": {"type": "str"}}),
+    _single("elastic_ip", "elastic_ips", declare.elastic_ip),
+)

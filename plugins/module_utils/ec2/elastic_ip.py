@@ -50,7 +50,9 @@ def _update(desired: ElasticIp, actual: Facts, context: Context) -> Change:
         wanted = context.instance_id(desired.instance, f"{KIND} {desired.name}") if desired.instance else None
         if wanted != actual["instance_id"]:
             after["instance_id"] = planned(wanted)
-            steps.append(_associate(actual["id"], wanted) if wanted else Step("DisassociateAddress", {"AssociationId": actual["association_id"]}))
+            steps.append(
+                _associate(actual["id"], wanted) if wanted else Step("DisassociateAddress", {"AssociationId": actual["association_id"]})
+            )
             reasons.append("it is to point to another instance" if wanted else "it is to point to nothing")
     tags = context.tags(actual, desired.tags, desired.name)
     if tags != actual["tags"]:

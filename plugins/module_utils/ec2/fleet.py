@@ -29,13 +29,16 @@ KINDS = {
 }
 
 
+_LIMITS = Limits()
+
+
 class Fleet(Target):
     """What a declaration says, as a target of the engine."""
 
     #: What was just made may become visible late; a difference is believed only after these seconds.
     settle = (0.5, 1.0, 2.0, 4.0)
 
-    def __init__(self, declaration: Declaration, client: Client, limits: Limits = Limits()) -> None:
+    def __init__(self, declaration: Declaration, client: Client, limits: Limits = _LIMITS) -> None:
         self._declaration = declaration
         self._client = client
         self._limits = limits
@@ -92,7 +95,13 @@ class _Going:
 def _going(context: Context) -> _Going:
     """What is declared absent, and with `prune` what the fleet owns and no longer declares."""
     world, declaration = context.world, context.declaration
-    find = {"key_pair": world.key_pair, "security_group": world.security_group, "instance": world.instance, "volume": world.volume, "elastic_ip": world.elastic_ip}
+    find = {
+        "key_pair": world.key_pair,
+        "security_group": world.security_group,
+        "instance": world.instance,
+        "volume": world.volume,
+        "elastic_ip": world.elastic_ip,
+    }
     found: Dict[str, Dict[str, Facts]] = {}
     for kind, plural in KINDS.items():
         absent = [one.name for one in getattr(declaration, plural) if one.state == "absent"]
@@ -100,7 +109,9 @@ def _going(context: Context) -> _Going:
         for name, fact in there.items():
             context.foreign(kind, fact, name)
         if declaration.prune:
-            there.update({name: fact for name, fact in _undeclared(kind, context).items() if kind != "volume" or _may_delete(name, declaration)})
+            there.update(
+                {name: fact for name, fact in _undeclared(kind, context).items() if kind != "volume" or _may_delete(name, declaration)}
+            )
         found[kind] = there
     return _Going(**found)
 
@@ -139,7 +150,9 @@ def _deletions(going: _Going, context: Context) -> List[Change]:
     changes += [elastic_ip.delete(fact, name) for name, fact in going.elastic_ip.items()]
     leaving = [fact["id"] for fact in going.security_group.values()]
     for fact in going.security_group.values():
-        users = tuple((instance.KIND, name) for name, one in going.instance.items() if fact["id"] in {group["id"] for group in one["security_groups"]})
+        users = tuple(
+            (instance.KIND, name) for name, one in going.instance.items() if fact["id"] in {group["id"] for group in one["security_groups"]}
+        )
         changes.append(security_group.delete(fact, context, users, leaving))
     return changes
 

@@ -12,7 +12,7 @@ from ..aws import tags as tag_words
 from ..engine.errors import InvalidInput, Refused
 from ..engine.plan import UNKNOWN, Change, Ref, Step
 from . import facts
-from .context import Context, planned, protect, tag_steps, unchanged
+from .context import Context, protect, tag_steps, unchanged
 from .declaration import Instance
 from .world import Facts, check_zone
 
@@ -63,50 +63,60 @@ def digest(user_data: str) -> str:
 
 def _create(desired: Instance, context: Context) -> Change:
     where = f"{KIND} {desired.name}"
-    for name in ("image", "instance_type"):
-        if getattr(desired, name) is None:
-            raise InvalidInput(f"does not exist yet, and the declaration gives no {name}", resource=where, do=f"Give {name}.")
+    if desired.image is None or desired.instance_type is None:
+        missing = "image" if desired.image is None else "instance_type"
+        raise InvalidInput(f"does not exist yet, and the declaration gives no {missing}", resource=where, do=f"Give {missing}.")
     zone = _zone(desired, context, where)
-    image = context.world.newest_image(desired.image, where)  # type: ignore[arg-type]
-    groups = None if desired.security_groups is None else [context.group_id(name, where) for name in desired.security_groups]
+    image = context.world.newest_image(desired.image, where)
     metadata = {**_METADATA_DEFAULT, **_given(desired.metadata_options)}
     tags = context.new_tags(desired.name, desired.tags)
     if desired.user_data is not None:
         tags = {**tags, tag_words.USER_DATA: digest(desired.user_data)}
     request = {
         "ImageId": image["ImageId"],
-        "InstanceType": desired.instance_type,
-        "MinCount": 1,
-        "MaxCount": 1,
-        "KeyName": context.key_name(desired.key_pair, where) if desired.key_pair else None,
-        "SecurityGroupIds": groups,
-        "SubnetId": desired.subnet_id,
+        **_request(desired, context, where),
         "Placement": {"AvailabilityZone": zone} if zone and not desired.subnet_id else None,
-        "UserData": desired.user_data,
         "MetadataOptions": _to_api(metadata),
         "TagSpecifications": _specifications(context, desired, tags),
-        "ClientToken": " ".join([desired.name, *context.world.past_lives(desired.name)]),
     }
     steps = [Step("RunInstances", {name: value for name, value in request.items() if value is not None})]
     if desired.state == "stopped":
         steps.append(Step("StopInstances", {"InstanceIds": [Ref(KIND, desired.name, "id")]}))
     after: Dict[str, Any] = {
-        "id": UNKNOWN,
+        **dict.fromkeys(("id", "public_ip", "private_ip"), UNKNOWN),
         "name": desired.name,
         "state": "stopped" if desired.state == "stopped" else "running",
         "image_id": image["ImageId"],
         "instance_type": desired.instance_type,
         "key_pair": desired.key_pair,
-        "security_groups": UNKNOWN if groups is None else sorted(desired.security_groups or ()),
+        "security_groups": UNKNOWN if desired.security_groups is None else _group_names(desired, context),
         "zone": zone or UNKNOWN,
         "subnet_id": desired.subnet_id or UNKNOWN,
-        "public_ip": UNKNOWN,
-        "private_ip": UNKNOWN,
         "metadata_options": metadata,
         "user_data": _shown_digest(tags),
         "tags": _visible(tags),
     }
     return Change(KIND, desired.name, "create", None, after, ("does not exist yet",), tuple(steps))
+
+
+def _request(desired: Instance, context: Context, where: str) -> Dict[str, Any]:
+    """What RunInstances is told word by word. Its token tells this life of the name from the past ones."""
+    groups = desired.security_groups
+    return {
+        "InstanceType": desired.instance_type,
+        "MinCount": 1,
+        "MaxCount": 1,
+        "KeyName": context.key_name(desired.key_pair, where) if desired.key_pair else None,
+        "SecurityGroupIds": None if groups is None else [context.group_id(name, where) for name in groups],
+        "SubnetId": desired.subnet_id,
+        "UserData": desired.user_data,
+        "ClientToken": " ".join([desired.name, *context.world.past_lives(desired.name)]),
+    }
+
+
+def _group_names(desired: Instance, context: Context) -> List[str]:
+    """The names that people read, where a group may be declared by id."""
+    return sorted(context.group_names.get(name, name) for name in desired.security_groups or ())
 
 
 def _specifications(context: Context, desired: Instance, tags: Mapping[str, str]) -> List[Dict[str, Any]]:
@@ -127,7 +137,13 @@ def _zone(desired: Instance, context: Context, where: str) -> Optional[str]:
     if desired.subnet_id and desired.zones:
         wanted = [context.world.zone_name(one, where) for one in desired.zones]
         if zone not in wanted:
-            raise InvalidInput("its subnet lies in another zone", resource=where, wanted=", ".join(wanted), found=str(zone), do="Leave zone out, or choose a subnet in it.")
+            raise InvalidInput(
+                "its subnet lies in another zone",
+                resource=where,
+                wanted=", ".join(wanted),
+                found=str(zone),
+                do="Leave zone out, or choose a subnet in it.",
+            )
     for volume in context.declaration.volumes:
         if volume.instance == desired.name and volume.state != "absent":
             there = context.world.volume(volume.name)
@@ -167,9 +183,17 @@ def _refuse_fixed(desired: Instance, actual: Facts, context: Context, draft: _Dr
         return
     if desired.image.id and desired.image.id != actual["image_id"]:
         if desired.on_change.get("image") == "ignore":
-            draft.notes.append(f"was launched from {actual['image_id']}, the declaration names {desired.image.id}; on_change.image is ignore")
+            draft.notes.append(
+                f"was launched from {actual['image_id']}, the declaration names {desired.image.id}; on_change.image is ignore"
+            )
             return
-        raise Refused("was launched from another image", resource=where, wanted=desired.image.id, found=str(actual["image_id"]), do=f"{new} on_change: {{image: ignore}} keeps it.")
+        raise Refused(
+            "was launched from another image",
+            resource=where,
+            wanted=desired.image.id,
+            found=str(actual["image_id"]),
+            do=f"{new} on_change: {{image: ignore}} keeps it.",
+        )
     if desired.image.name:
         newest = context.world.newest_image(desired.image, where)
         if newest["ImageId"] != actual["image_id"]:
@@ -181,7 +205,13 @@ def _plan_type(desired: Instance, actual: Facts, draft: _Draft, where: str) -> N
     if wanted in (None, found):
         return
     if actual["state"] in _UP and desired.on_change.get("instance_type") != "restart":
-        raise Refused("another instance type needs a stop and a start", resource=where, wanted=str(wanted), found=str(found), do="Allow it with on_change: {instance_type: restart}; the public address changes unless it has an Elastic IP.")
+        raise Refused(
+            "another instance type needs a stop and a start",
+            resource=where,
+            wanted=str(wanted),
+            found=str(found),
+            do="Allow it with on_change: {instance_type: restart}; the public address changes unless it has an Elastic IP.",
+        )
     draft.after["instance_type"] = wanted
     draft.stopped.append(Step("ModifyInstanceAttribute", {"InstanceId": actual["id"], "InstanceType": {"Value": wanted}}))
     draft.reasons.append(f"instance_type {found} is to be {wanted}")
@@ -204,7 +234,7 @@ def _plan_user_data(desired: Instance, actual: Facts, draft: _Draft, where: str)
             resource=where,
             wanted=f"sha256:{wanted[:12]}",
             found=f"sha256:{found[:12]}",
-            do="Keep them with on_change: {user_data: ignore}, store the new ones with on_change: {user_data: restart}, or let the instance be made anew.",
+            do="Keep the old ones with on_change: {user_data: ignore}, or store the new ones with on_change: {user_data: restart}.",
         )
     if actual["state"] in _UP:
         draft.reasons.append("its user data can be stored only while it is stopped")
@@ -221,7 +251,7 @@ def _plan_groups(desired: Instance, actual: Facts, raw: Mapping[str, Any], conte
         return
     interface = facts.primary_interface(raw).get("NetworkInterfaceId")
     order = sorted(wanted, key=str)
-    draft.after["security_groups"] = sorted(desired.security_groups)
+    draft.after["security_groups"] = _group_names(desired, context)
     draft.running.append(Step("ModifyNetworkInterfaceAttribute", {"NetworkInterfaceId": interface, "Groups": order}))
     draft.reasons.append("its security groups differ")
 
@@ -242,7 +272,7 @@ def _plan_tags(desired: Instance, actual: Facts, raw: Mapping[str, Any], context
     draft.after["tags"] = _visible(wanted)
     draft.reasons.append("its tags differ")
     interface = facts.primary_interface(raw).get("NetworkInterfaceId")
-    draft.running += tag_steps([actual["id"]] + ([interface] if interface else []), actual["tags"], wanted)
+    draft.running += tag_steps([actual["id"], *([interface] if interface else [])], actual["tags"], wanted)
 
 
 def _with_state(desired: Instance, actual: Facts, draft: _Draft) -> Tuple[List[Step], str]:

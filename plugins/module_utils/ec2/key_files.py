@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -49,10 +50,8 @@ def generate(path: str, key_type: str, comment: str) -> str:
         _run(["ssh-keygen", "-q", "-t", key_type, *size, "-N", "", "-C", comment, "-f", fresh], path)
         os.chmod(fresh, 0o400)
         _to_disk(fresh)
-        try:
+        with contextlib.suppress(FileExistsError):
             os.link(fresh, path)
-        except FileExistsError:
-            pass
         _to_disk(os.path.dirname(path))
     return _public_half(path)
 
@@ -85,7 +84,12 @@ def _run(command: List[str], path: str) -> str:
         raise CommandFailed("ssh-keygen did not end", resource=path, found=f"still running after {_SECONDS} s") from None
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-        raise InvalidInput("is not a private key without a passphrase", resource=path, found=lines[-1], do="Name a file with an unencrypted private key, or one that does not exist yet.")
+        raise InvalidInput(
+            "is not a private key without a passphrase",
+            resource=path,
+            found=lines[-1],
+            do="Name a file with an unencrypted private key, or one that does not exist yet.",
+        )
     return done.stdout
 
 

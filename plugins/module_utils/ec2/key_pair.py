@@ -50,9 +50,18 @@ def _create(desired: KeyPair, context: Context, there: Optional[KeyFile]) -> Cha
     key_type = material.split()[0].replace("ssh-", "") if material else desired.key_type or "ed25519"
     if not material:
         if there is None:
-            raise InvalidInput("does not exist, and the declaration does not say how to make it", resource=where, do="Give private_key_file, where a new private key is kept, or public_key to import one.")
+            raise InvalidInput(
+                "does not exist, and the declaration does not say how to make it",
+                resource=where,
+                do="Give private_key_file, where a new private key is kept, or public_key to import one.",
+            )
         if there.problem:
-            raise InvalidInput(f"the private key cannot be written: {there.problem}", resource=where, wanted=there.path, do="Create the directory (mode 0700), or name another file.")
+            raise InvalidInput(
+                f"the private key cannot be written: {there.problem}",
+                resource=where,
+                wanted=there.path,
+                do="Create the directory (mode 0700), or name another file.",
+            )
         steps.append(Step(GENERATE, {"path": there.path, "type": key_type, "comment": desired.name}))
         material = Ref(KIND, desired.name, "public_key")
     tags = context.new_tags(desired.name, desired.tags, by_own_name=True)
@@ -60,7 +69,14 @@ def _create(desired: KeyPair, context: Context, there: Optional[KeyFile]) -> Cha
     if tags:
         request["TagSpecifications"] = [tag_words.specification("key-pair", tags)]
     steps.append(Step("ImportKeyPair", request))
-    after = {"id": UNKNOWN, "name": desired.name, "type": key_type, "fingerprint": UNKNOWN, "tags": tags, "private_key_file": desired.private_key_file}
+    after = {
+        "id": UNKNOWN,
+        "name": desired.name,
+        "type": key_type,
+        "fingerprint": UNKNOWN,
+        "tags": tags,
+        "private_key_file": desired.private_key_file,
+    }
     return Change(KIND, desired.name, "create", None, after, ("does not exist yet",), tuple(steps))
 
 
@@ -70,7 +86,11 @@ def _check(desired: KeyPair) -> None:
         return
     words = desired.public_key.split()
     if len(words) < 2 or words[0] not in ("ssh-ed25519", "ssh-rsa"):
-        raise InvalidInput("public_key is not the public half of an RSA or ED25519 key", resource=where, do="Give the one line of a .pub file; it begins with ssh-ed25519 or ssh-rsa.")
+        raise InvalidInput(
+            "public_key is not the public half of an RSA or ED25519 key",
+            resource=where,
+            do="Give the one line of a .pub file; it begins with ssh-ed25519 or ssh-rsa.",
+        )
 
 
 def _compare(desired: KeyPair, actual: Facts, there: Optional[KeyFile]) -> None:
@@ -78,7 +98,12 @@ def _compare(desired: KeyPair, actual: Facts, there: Optional[KeyFile]) -> None:
     where = f"{KIND} {desired.name}"
     in_account = actual["public_key"]
     if desired.public_key and in_account and not key_files.same(desired.public_key, in_account):
-        raise Refused("is another key in the account than public_key", resource=where, found=f"fingerprint {actual['fingerprint']}", do="Give the new key another name; instances keep the key they were launched with.")
+        raise Refused(
+            "is another key in the account than public_key",
+            resource=where,
+            found=f"fingerprint {actual['fingerprint']}",
+            do="Give the new key another name; instances keep the key they were launched with.",
+        )
     if there is None:
         return
     if there.public_key is None:
@@ -87,10 +112,16 @@ def _compare(desired: KeyPair, actual: Facts, there: Optional[KeyFile]) -> None:
             resource=where,
             wanted=there.path,
             found=f"fingerprint {actual['fingerprint']}",
-            do="Bring the file from where it was made; or choose another name; or, if it is lost, delete the key pair (state: absent) and run again for a new one.",
+            do="Bring the file from where it was made, choose another name, or delete the key pair (state: absent) and run again for a new one.",
         )
     if in_account and not key_files.same(there.public_key, in_account):
-        raise Refused("is another key in the account than the private key file", resource=where, wanted=there.path, found=f"fingerprint {actual['fingerprint']}", do="Bring the right file, or choose another name.")
+        raise Refused(
+            "is another key in the account than the private key file",
+            resource=where,
+            wanted=there.path,
+            found=f"fingerprint {actual['fingerprint']}",
+            do="Bring the right file, or choose another name.",
+        )
 
 
 def _shown(actual: Facts, path: Optional[str]) -> Dict[str, Any]:

@@ -24,8 +24,12 @@ def my_ip(is_local: bool, declared: Optional[str] = None, ask: Optional[Callable
     try:
         answer = (ask or _ask)()
     except OSError as error:
-        raise CallFailed("the address of this machine could not be found out", wanted=URL, found=str(error), code="MyIpUnknown", do=_DO) from error
-    return _checked(answer, CallFailed("the address of this machine could not be found out", wanted=URL, found=answer[:80], code="MyIpUnknown", do=_DO))
+        raise CallFailed(
+            "the address of this machine could not be found out", wanted=URL, found=str(error), code="MyIpUnknown", do=_DO
+        ) from error
+    return _checked(
+        answer, CallFailed("the address of this machine could not be found out", wanted=URL, found=answer[:80], code="MyIpUnknown", do=_DO)
+    )
 
 
 def _checked(text: str, error: Exception) -> str:
@@ -36,5 +40,5 @@ def _checked(text: str, error: Exception) -> str:
 
 
 def _ask() -> str:
-    with urllib.request.urlopen(URL, timeout=_SECONDS) as answer:  # noqa: S310 - a constant https address
+    with urllib.request.urlopen(URL, timeout=_SECONDS) as answer:
         return str(answer.read(200).decode("ascii", "replace"))

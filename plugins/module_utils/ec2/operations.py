@@ -53,7 +53,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "RevokeSecurityGroupIngress": Operation(already=("InvalidPermission.NotFound",)),
     "RevokeSecurityGroupEgress": Operation(already=("InvalidPermission.NotFound",)),
     "DeleteSecurityGroup": Operation(already=("InvalidGroup.NotFound",), not_yet=("DependencyViolation",)),
-    "RunInstances": Operation(_launched, ("instance", lambda params, response: str(response["Instances"][0]["InstanceId"]), "running"), token=True),
+    "RunInstances": Operation(
+        _launched, ("instance", lambda params, response: str(response["Instances"][0]["InstanceId"]), "running"), token=True
+    ),
     "StartInstances": Operation(wait=("instance", _first, "running"), not_yet=("IncorrectInstanceState",)),
     "StopInstances": Operation(wait=("instance", _first, "stopped"), not_yet=("IncorrectInstanceState",)),
     "TerminateInstances": Operation(wait=("instance", _first, "terminated"), already=("InvalidInstanceID.NotFound",)),
@@ -128,7 +130,13 @@ def _running(seen: Any) -> bool:
 
 def _volume_ready(seen: Any) -> bool:
     if seen and seen.get("State") == "error":
-        raise CallFailed("could not be made", code="VolumeError", operation="CreateVolume", found="state error", do="Check that the snapshot and the encryption key can be used.")
+        raise CallFailed(
+            "could not be made",
+            code="VolumeError",
+            operation="CreateVolume",
+            found="state error",
+            do="Check that the snapshot and the encryption key can be used.",
+        )
     return bool(seen) and seen.get("State") in ("available", "in-use")
 
 
@@ -144,7 +152,12 @@ def _volume_modified(seen: Any) -> bool:
     """From `optimizing` on, the new size is there; `completed` can take a day."""
     state = (seen or {}).get("ModificationState")
     if state == "failed":
-        raise CallFailed("could not be modified", code="VolumeModificationFailed", operation="ModifyVolume", found=str(seen.get("StatusMessage") or state))
+        raise CallFailed(
+            "could not be modified",
+            code="VolumeModificationFailed",
+            operation="ModifyVolume",
+            found=str(seen.get("StatusMessage") or state),
+        )
     return state in ("optimizing", "completed")
 
 
@@ -164,6 +177,12 @@ _UNTIL: Mapping[Tuple[str, str], Callable[[Any], bool]] = {
 }
 _STATE: Mapping[str, Callable[[Any], str]] = {
     "instance": instance_state,
-    "volume": lambda seen: "not visible yet" if seen is None else f"{seen.get('State')}, attachments {[one.get('State') for one in seen.get('Attachments') or ()]}",
-    "volume_modification": lambda seen: "not visible yet" if seen is None else f"{seen.get('ModificationState')} {seen.get('Progress', '')}%",
+    "volume": lambda seen: (
+        "not visible yet"
+        if seen is None
+        else f"{seen.get('State')}, attachments {[one.get('State') for one in seen.get('Attachments') or ()]}"
+    ),
+    "volume_modification": lambda seen: (
+        "not visible yet" if seen is None else f"{seen.get('ModificationState')} {seen.get('Progress', '')}%"
+    ),
 }

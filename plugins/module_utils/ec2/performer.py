@@ -53,7 +53,8 @@ class Ec2Performer(Performer):
             if how.token:
                 response = self._with_token(step.verb, step.params)
             else:
-                response = self._special.get(step.verb, lambda params: self._client.call(step.verb, params))(step.params)
+                special = self._special.get(step.verb)
+                response = special(step.params) if special else self._client.call(step.verb, step.params)
         except CallFailed as error:
             if error.code not in how.already:
                 raise
@@ -100,7 +101,12 @@ class Ec2Performer(Performer):
                 continue
             if not _gone(response):
                 return response
-        raise CallFailed(f"{verb} found every client token used up", code="ClientTokens", operation=verb, do="Run again in an hour; AWS then forgets what was terminated.")
+        raise CallFailed(
+            f"{verb} found every client token used up",
+            code="ClientTokens",
+            operation=verb,
+            do="Run again in an hour; AWS then forgets what was terminated.",
+        )
 
     def _same_name(self, verb: str, params: Mapping[str, Any]) -> Optional[Response]:
         """What the tags that `params` would set already name, as the answer of `verb`."""
@@ -197,7 +203,7 @@ def _gone(response: Response) -> bool:
 
 def _identity_filters(params: Mapping[str, Any]) -> List[Dict[str, Any]]:
     """Filters for the tags by which a resource made with `params` is known."""
-    specifications = params.get("TagSpecifications") or ({"Tags": []},)
+    specifications: List[Mapping[str, Any]] = params.get("TagSpecifications") or [{"Tags": []}]
     tags = tag_words.from_api(specifications[0]["Tags"])
     keys = (tag_words.FLEET, tag_words.MEMBER) if tag_words.FLEET in tags else (tag_words.NAME,)
     return [{"Name": f"tag:{key}", "Values": [tags[key]]} for key in keys if key in tags]

@@ -87,7 +87,9 @@ class Reader:
             images=tuple(found.get("images", ())),
             subnets={raw["SubnetId"]: raw for raw in found.get("subnets", ())},
             my_ip=found.get("my_ip"),
-            key_files={key.private_key_file: key_files.look(key.private_key_file) for key in self._declaration.key_pairs if key.private_key_file},
+            key_files={
+                key.private_key_file: key_files.look(key.private_key_file) for key in self._declaration.key_pairs if key.private_key_file
+            },
         )
 
     def _first(self, found: Mapping[str, Any]) -> Calls:
@@ -171,13 +173,13 @@ def concerned(declaration: Declaration) -> Dict[str, Set[str]]:
     """The names and ids of each kind that `declaration` declares or refers to."""
     members = declaration.instances
     rules = [rule for group in declaration.security_groups for rule in (*(group.rules or ()), *(group.egress_rules or ()))]
-    attached = [one.instance for one in (*declaration.volumes, *declaration.elastic_ips) if one.instance]
+    attached = {one.instance for one in declaration.volumes} | {one.instance for one in declaration.elastic_ips}
     return {
         "key_pairs": {one.name for one in declaration.key_pairs} | {one.key_pair for one in members if one.key_pair},
         "security_groups": {one.name for one in declaration.security_groups}
         | {name for one in members for name in one.security_groups or ()}
         | {rule.source for rule in rules if rule.kind == "group"},
-        "instances": {one.name for one in members} | set(attached),
+        "instances": {one.name for one in members} | {name for name in attached if name},
         "volumes": {one.name for one in declaration.volumes},
         "elastic_ips": {one.name for one in declaration.elastic_ips},
     }
@@ -201,4 +203,6 @@ def _tag(raw: Mapping[str, Any], key: str) -> Any:
 
 
 def _needs_my_ip(declaration: Declaration) -> bool:
-    return any(rule.source == MY_IP for group in declaration.security_groups for rule in (*(group.rules or ()), *(group.egress_rules or ())))
+    return any(
+        rule.source == MY_IP for group in declaration.security_groups for rule in (*(group.rules or ()), *(group.egress_rules or ()))
+    )

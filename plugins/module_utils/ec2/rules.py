@@ -41,13 +41,13 @@ class Rule:
         """What makes it the same rule; a description does not."""
         return (self.protocol, self.first, self.last, self.kind, self.source)
 
-    def text(self, names: Mapping[str, str]) -> str:
+    def text(self, names: Mapping[str, str], word: str = "from") -> str:
         """For people and for the diff: `tcp 22 from 192.0.2.7/32 (office)`."""
         protocol = "all protocols" if self.protocol == ALL else self.protocol
         ports = "" if self.first is None else f" {self.first}" if self.first == self.last else f" {self.first}-{self.last}"
         source = self.source.name if isinstance(self.source, Ref) else names.get(self.source, self.source)
         note = f" ({self.description})" if self.description else ""
-        return f"{protocol}{ports} from {source}{note}"
+        return f"{protocol}{ports} {word} {source}{note}"
 
     def permission(self) -> Dict[str, Any]:
         """The rule as one IpPermission of the API."""
@@ -98,9 +98,13 @@ def with_my_ip(rules: Iterable[Rule], address: Optional[str]) -> Tuple[Rule, ...
     return tuple(replace(rule, kind=kind, source=network) if rule.source == MY_IP else rule for rule in rules)
 
 
-def texts(rules: Iterable[Rule], names: Mapping[str, str]) -> List[str]:
-    """All rules as text, in a stable order."""
-    return [rule.text(names) for rule in sorted(rules, key=lambda rule: (rule.protocol, rule.first or 0, rule.last or 0, rule.kind, rule.text(names)))]
+def texts(rules: Iterable[Rule], names: Mapping[str, str], word: str = "from") -> List[str]:
+    """All rules as text, in a stable order; `word` is `to` for traffic that goes out."""
+
+    def order(rule: Rule) -> Tuple[Any, ...]:
+        return (rule.protocol, rule.first or 0, rule.last or 0, rule.kind, rule.text(names))
+
+    return [rule.text(names, word) for rule in sorted(rules, key=order)]
 
 
 def _sources(option: Mapping[str, Any], where: str) -> List[Tuple[str, str]]:
@@ -108,7 +112,9 @@ def _sources(option: Mapping[str, Any], where: str) -> List[Tuple[str, str]]:
     found += [("group", name) for name in option.get("group") or ()]
     found += [("prefix_list", name) for name in option.get("prefix_list") or ()]
     if not found:
-        raise InvalidInput("a rule does not say from where", resource=where, found=repr(_given(option)), do="Give cidr, group or prefix_list.")
+        raise InvalidInput(
+            "a rule does not say from where", resource=where, found=repr(_given(option)), do="Give cidr, group or prefix_list."
+        )
     return found
 
 
@@ -147,7 +153,9 @@ def _range(text: str, where: str) -> Tuple[int, int]:
     except ValueError:
         low = high = -1
     if not 0 <= low <= high <= 65535:
-        raise InvalidInput(f"{text!r} is not a port or a range of ports", resource=where, do="Write 22, or 8000-8010; ports go from 0 to 65535.")
+        raise InvalidInput(
+            f"{text!r} is not a port or a range of ports", resource=where, do="Write 22, or 8000-8010; ports go from 0 to 65535."
+        )
     return (low, high)
 
 

@@ -26,13 +26,24 @@ class _Direction:
     """Differences between the two directions of traffic."""
 
     shown: str
-    authorize: str
-    revoke: str
-    describe: str
+    word: str
+    name: str
+
+    @property
+    def authorize(self) -> str:
+        return f"AuthorizeSecurityGroup{self.name}"
+
+    @property
+    def revoke(self) -> str:
+        return f"RevokeSecurityGroup{self.name}"
+
+    @property
+    def describe(self) -> str:
+        return f"UpdateSecurityGroupRuleDescriptions{self.name}"
 
 
-_INGRESS = _Direction("rules", "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress", "UpdateSecurityGroupRuleDescriptionsIngress")
-_EGRESS = _Direction("egress_rules", "AuthorizeSecurityGroupEgress", "RevokeSecurityGroupEgress", "UpdateSecurityGroupRuleDescriptionsEgress")
+_INGRESS = _Direction("rules", "from", "Ingress")
+_EGRESS = _Direction("egress_rules", "to", "Egress")
 
 
 def plan(desired: SecurityGroup, context: Context) -> Change:
@@ -60,7 +71,9 @@ def delete(actual: Facts, context: Context, requires: Tuple[Tuple[str, str], ...
 def _create(desired: SecurityGroup, context: Context) -> Change:
     where = f"{KIND} {desired.name}"
     if desired.name.startswith("sg-"):
-        raise InvalidInput("a group with this id does not exist", resource=where, do="Names cannot begin with sg-; correct the id or give a name.")
+        raise InvalidInput(
+            "a group with this id does not exist", resource=where, do="Names cannot begin with sg-; correct the id or give a name."
+        )
     own: Id = Ref(KIND, desired.name, "id")
     tags = context.new_tags(desired.name, desired.tags, by_own_name=True)
     description = desired.description or desired.name
@@ -70,13 +83,19 @@ def _create(desired: SecurityGroup, context: Context) -> Change:
     if tags:
         request["TagSpecifications"] = [tag_words.specification("security-group", tags)]
     steps = [Step("CreateSecurityGroup", request)]
-    after: Dict[str, Any] = {"id": UNKNOWN, "name": desired.name, "description": description, "vpc_id": desired.vpc_id or UNKNOWN, "tags": tags}
+    after: Dict[str, Any] = {
+        "id": UNKNOWN,
+        "name": desired.name,
+        "description": description,
+        "vpc_id": desired.vpc_id or UNKNOWN,
+        "tags": tags,
+    }
     after["rules"] = []
     for direction, declared, there in ((_INGRESS, desired.rules, ()), (_EGRESS, desired.egress_rules, _DEFAULT_EGRESS)):
         if declared is not None:
             wanted = _resolved(declared, desired, context)
             steps += _rule_steps(direction, own, there, wanted)
-            after[direction.shown] = rule_words.texts(wanted, context.group_names)
+            after[direction.shown] = rule_words.texts(wanted, context.group_names, direction.word)
     return Change(KIND, desired.name, "create", None, after, ("does not exist yet",), tuple(steps))
 
 
@@ -100,7 +119,7 @@ def _update(desired: SecurityGroup, actual: Facts, context: Context) -> Change:
         own_steps = _rule_steps(direction, actual["id"], there, wanted)
         if own_steps:
             steps += own_steps
-            after[direction.shown] = rule_words.texts(wanted, context.group_names)
+            after[direction.shown] = rule_words.texts(wanted, context.group_names, direction.word)
             reasons.append(f"its {direction.shown} differ")
     tags = context.tags(actual, desired.tags, desired.name)
     if tags != actual["tags"]:
@@ -156,7 +175,7 @@ def _shown(actual: Facts, context: Context) -> Dict[str, Any]:
     return {
         **{name: actual[name] for name in ("id", "name", "description", "vpc_id", "tags")},
         "rules": rule_words.texts(rule_words.from_api(actual["ingress"]), names),
-        "egress_rules": rule_words.texts(rule_words.from_api(actual["egress"]), names),
+        "egress_rules": rule_words.texts(rule_words.from_api(actual["egress"]), names, "to"),
     }
 
 

@@ -47,7 +47,13 @@ def _resources(kind: str, plural: str, declaration: Declaration, outcome: Outcom
 
 
 def _find(kind: str, name: str, world: World) -> Optional[Facts]:
-    find = {"key_pair": world.key_pair, "security_group": world.security_group, "instance": world.instance, "volume": world.volume, "elastic_ip": world.elastic_ip}
+    find = {
+        "key_pair": world.key_pair,
+        "security_group": world.security_group,
+        "instance": world.instance,
+        "volume": world.volume,
+        "elastic_ip": world.elastic_ip,
+    }
     return find[kind](name)
 
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
 
 from ..aws import tags as tag_words
 from ..engine.errors import InvalidInput, Refused
@@ -17,8 +17,6 @@ from .world import Facts, check_zone
 KIND = "volume"
 DEFAULT_TYPE = "gp3"
 _LETTERS = "fghijklmnop"
-#: What is chosen when a volume is made and never again: {attribute: why}.
-_FIXED = {"encrypted": "encryption", "kms_key_id": "the encryption key", "snapshot": "the snapshot it came from"}
 
 
 def plan(desired: Volume, context: Context, devices: Mapping[str, str]) -> Change:
@@ -41,7 +39,7 @@ def delete(actual: Facts, name: str, requires: Tuple[Tuple[str, str], ...] = ())
 
 def free_devices(context: Context) -> Dict[str, str]:
     """{volume: attach name} for declared volumes that name none and have none yet; the same whatever the order."""
-    taken: Dict[str, set] = {}
+    taken: Dict[str, Set[str]] = {}
     open_: List[Volume] = []
     for volume in sorted(context.declaration.volumes, key=lambda one: one.name):
         if not volume.instance or volume.state == "absent":
@@ -57,7 +55,11 @@ def free_devices(context: Context) -> Dict[str, str]:
         used = taken[str(volume.instance)]
         letter = next((letter for letter in _LETTERS if letter not in used), None)
         if letter is None:
-            raise InvalidInput("there is no free device name left on its instance", resource=f"{KIND} {volume.name}", do="Give device, or attach fewer volumes.")
+            raise InvalidInput(
+                "there is no free device name left on its instance",
+                resource=f"{KIND} {volume.name}",
+                do="Give device, or attach fewer volumes.",
+            )
         used.add(letter)
         chosen[volume.name] = f"/dev/sd{letter}"
     return chosen
@@ -67,13 +69,18 @@ def _create(desired: Volume, context: Context, devices: Mapping[str, str]) -> Ch
     where = f"{KIND} {desired.name}"
     zone = context.world.zone_name(desired.zone, where) if desired.zone else None
     if desired.instance:
-        theirs = context.zone_of_instance(desired.instance) if _resolvable(desired.instance, context, where) else None
+        context.instance_id(desired.instance, where)
+        theirs = context.zone_of_instance(desired.instance)
         check_zone(zone, None if isinstance(theirs, Ref) else theirs, where, f"its instance {desired.instance}")
         zone = zone or theirs
     if zone is None:
-        raise InvalidInput("does not exist yet, and the declaration does not say where to make it", resource=where, do="Give zone, or instance.")
+        raise InvalidInput(
+            "does not exist yet, and the declaration does not say where to make it", resource=where, do="Give zone, or instance."
+        )
     if desired.size is None and desired.snapshot is None:
-        raise InvalidInput("does not exist yet, and the declaration does not say how large to make it", resource=where, do="Give size in GiB, or snapshot.")
+        raise InvalidInput(
+            "does not exist yet, and the declaration does not say how large to make it", resource=where, do="Give size in GiB, or snapshot."
+        )
     tags = context.new_tags(desired.name, desired.tags)
     options = {
         "AvailabilityZone": zone,
@@ -105,12 +112,17 @@ def _update(desired: Volume, actual: Facts, context: Context, devices: Mapping[s
     after: Dict[str, Any] = dict(before)
     steps: List[Step] = []
     reasons: List[str] = []
-    sizes = {"size": ("Size", desired.size), "type": ("VolumeType", desired.type), "iops": ("Iops", desired.iops), "throughput": ("Throughput", desired.throughput)}
+    sizes = {
+        "size": ("Size", desired.size),
+        "type": ("VolumeType", desired.type),
+        "iops": ("Iops", desired.iops),
+        "throughput": ("Throughput", desired.throughput),
+    }
     modified = {name: pair for name, pair in sizes.items() if pair[1] is not None and pair[1] != actual[name]}
     if modified:
         after.update({name: wanted for name, (_key, wanted) in modified.items()})
         after.update({name: UNKNOWN for name in ("iops", "throughput") if "type" in modified and name not in modified})
-        steps.append(Step("ModifyVolume", {"VolumeId": actual["id"], **{key: wanted for key, wanted in modified.values()}}))
+        steps.append(Step("ModifyVolume", {"VolumeId": actual["id"], **dict(modified.values())}))
         reasons += [f"{name} {actual[name]} is to be {wanted}" for name, (_key, wanted) in modified.items()]
     _plan_attachment(desired, actual, context, devices, after, steps, reasons)
     tags = context.tags(actual, desired.tags, desired.name)
@@ -123,7 +135,15 @@ def _update(desired: Volume, actual: Facts, context: Context, devices: Mapping[s
     return Change(KIND, desired.name, "update", before, after, tuple(reasons), tuple(steps))
 
 
-def _plan_attachment(desired: Volume, actual: Facts, context: Context, devices: Mapping[str, str], after: Dict[str, Any], steps: List[Step], reasons: List[str]) -> None:
+def _plan_attachment(
+    desired: Volume,
+    actual: Facts,
+    context: Context,
+    devices: Mapping[str, str],
+    after: Dict[str, Any],
+    steps: List[Step],
+    reasons: List[str],
+) -> None:
     where = f"{KIND} {desired.name}"
     if desired.instance is None:
         return
@@ -146,33 +166,45 @@ def _plan_attachment(desired: Volume, actual: Facts, context: Context, devices: 
 
 
 def _refuse_impossible(desired: Volume, actual: Facts, context: Context) -> None:
-    """Everything that AWS cannot do, or that would take a disk away from under somebody, before the first change."""
+    """Everything that AWS cannot do, before the first change."""
     where = f"{KIND} {desired.name}"
     if desired.size is not None and desired.size < actual["size"]:
-        raise Refused("a volume cannot shrink", resource=where, wanted=f"{desired.size} GiB", found=f"{actual['size']} GiB", do="Declare at least its present size; for a smaller one make a new volume and copy.")
-    zone = context.world.zone_name(desired.zone, where) if desired.zone else None
-    if zone and zone != actual["zone"]:
-        raise Refused("a volume cannot change its zone", resource=where, wanted=zone, found=str(actual["zone"]), do="Make a snapshot, and a new volume from it in the other zone.")
-    for attribute, words in _FIXED.items():
-        wanted, found = getattr(desired, attribute), actual["snapshot_id" if attribute == "snapshot" else attribute]
-        if wanted is not None and wanted != found:
-            raise Refused(f"{words} cannot be changed", resource=where, wanted=str(wanted), found=str(found), do="Make a snapshot, and a new volume from it.")
-    if not desired.instance:
-        return
-    if _resolvable(desired.instance, context, where):
-        theirs = context.zone_of_instance(desired.instance)
-        check_zone(None if isinstance(theirs, Ref) else theirs, actual["zone"], f"instance {desired.instance}", f"its volume {desired.name}")
+        raise Refused(
+            "a volume cannot shrink",
+            resource=where,
+            wanted=f"{desired.size} GiB",
+            found=f"{actual['size']} GiB",
+            do="Declare at least its present size; for a smaller one make a new volume and copy.",
+        )
+    zone = context.world.zone_name(desired.zone, where) if desired.zone else actual["zone"]
+    fixed = {
+        "its zone": (zone, actual["zone"]),
+        "encryption": (desired.encrypted, actual["encrypted"]),
+        "the encryption key": (desired.kms_key_id, actual["kms_key_id"]),
+        "the snapshot it came from": (desired.snapshot, actual["snapshot_id"]),
+    }
+    for words, (wanted, found) in fixed.items():
+        if wanted not in (None, found):
+            do = "Make a snapshot, and a new volume from it."
+            raise Refused(f"{words} cannot be changed", resource=where, wanted=str(wanted), found=str(found), do=do)
+    if desired.instance:
+        _refuse_taking(desired, actual, context, where)
+
+
+def _refuse_taking(desired: Volume, actual: Facts, context: Context, where: str) -> None:
+    """Nothing that would take a disk away from under somebody, or attach it across zones."""
+    wanted = context.instance_id(str(desired.instance), where)
+    theirs = context.zone_of_instance(str(desired.instance))
+    check_zone(None if isinstance(theirs, Ref) else theirs, actual["zone"], f"instance {desired.instance}", f"its volume {desired.name}")
     attached = actual["instance_id"]
-    if attached and attached != context.instance_id(desired.instance, where) and attached not in _gone(context):
-        raise Refused("is attached to another instance", resource=where, wanted=desired.instance, found=str(attached), do='Detach it first: unmount it there, then declare instance: "" for it.')
-    if attached and desired.device and _letter(desired.device) != _letter(actual["device"]):
-        raise Refused("is attached under another device name", resource=where, wanted=desired.device, found=str(actual["device"]), do="Declare the name it has, or detach it first.")
-
-
-def _resolvable(reference: str, context: Context, where: str) -> bool:
-    """Whether the reference means something; raises NotFound where it does not. An id elsewhere has no known zone."""
-    context.instance_id(reference, where)
-    return True
+    if attached is None or attached in _gone(context):
+        return
+    if attached != wanted:
+        do = 'Detach it first: unmount it there, then declare instance: "" for it.'
+        raise Refused("is attached to another instance", resource=where, wanted=str(desired.instance), found=str(attached), do=do)
+    if desired.device and _letter(desired.device) != _letter(actual["device"]):
+        do = "Declare the name it has, or detach it first."
+        raise Refused("is attached under another device name", resource=where, wanted=desired.device, found=str(actual["device"]), do=do)
 
 
 def _gone(context: Context) -> List[str]:
@@ -191,10 +223,10 @@ def _on_termination(instance: Any, device: str, delete: bool) -> Step:
     return Step("ModifyInstanceAttribute", {"InstanceId": instance, "BlockDeviceMappings": [mapping]})
 
 
-def _used(reference: str, context: Context) -> set:
+def _used(reference: str, context: Context) -> Set[str]:
     found = context.world.referred_instance(reference)
     raw = context.world.raw.get(found["id"], {}) if found else {}
-    names = list(facts.device_names(raw).values()) + [raw.get("RootDeviceName") or "/dev/xvda"]
+    names = [*facts.device_names(raw).values(), raw.get("RootDeviceName") or "/dev/xvda"]
     return {_letter(name) for name in names}
 
 
@@ -208,5 +240,19 @@ def _letter(device: str) -> str:
 
 
 def _shown(actual: Facts) -> Dict[str, Any]:
-    names = ("id", "name", "size", "type", "iops", "throughput", "zone", "encrypted", "snapshot_id", "instance_id", "device", "delete_on_termination", "tags")
+    names = (
+        "id",
+        "name",
+        "size",
+        "type",
+        "iops",
+        "throughput",
+        "zone",
+        "encrypted",
+        "snapshot_id",
+        "instance_id",
+        "device",
+        "delete_on_termination",
+        "tags",
+    )
     return {name: actual[name] for name in names}

@@ -105,13 +105,23 @@ class World:
         if not self.zones:
             return zone
         known = ", ".join(f"{name} ({zone_id})" for name, zone_id in sorted(self.zones.items()))
-        raise NotFound("the zone does not exist", resource=where, wanted=zone, found=f"in {self.region}: {known}", do="Choose one of these, by name or by id.")
+        raise NotFound(
+            "the zone does not exist",
+            resource=where,
+            wanted=zone,
+            found=f"in {self.region}: {known}",
+            do="Choose one of these, by name or by id.",
+        )
 
     def newest_image(self, image: Image, where: str) -> Mapping[str, Any]:
         """The image meant: by id, or the newest that matches; raises NotFound."""
         found = [raw for raw in self.images if _matches(image, raw)]
         if not found:
-            do = "Look for its id in this region: ids differ from region to region." if image.id else "Check name (with * for the rest) and owner; aws ec2 describe-images --owners … shows what there is."
+            do = (
+                "Look for its id in this region: ids differ from region to region."
+                if image.id
+                else "Check name (with * for the rest) and owner; aws ec2 describe-images --owners … shows what there is."
+            )
             raise NotFound("the image does not exist", resource=where, wanted=str(image), found=f"none in {self.region}", do=do)
         return max(found, key=lambda raw: (str(raw.get("CreationDate") or ""), raw["ImageId"]))
 
@@ -120,7 +130,9 @@ def _matches(image: Image, raw: Mapping[str, Any]) -> bool:
     if image.id:
         return bool(raw["ImageId"] == image.id)
     owners = (str(raw.get("OwnerId")), str(raw.get("ImageOwnerAlias")))
-    return fnmatch.fnmatchcase(str(raw.get("Name") or ""), str(image.name)) and (image.owner is None or image.owner == "self" or image.owner in owners)
+    return fnmatch.fnmatchcase(str(raw.get("Name") or ""), str(image.name)) and (
+        image.owner is None or image.owner == "self" or image.owner in owners
+    )
 
 
 def _single(kind: str, name: str, found: List[Facts], do: str) -> Optional[Facts]:
@@ -133,7 +145,9 @@ def _single(kind: str, name: str, found: List[Facts], do: str) -> Optional[Facts
 def zone_of_subnet(world: World, subnet_id: str, where: str) -> str:
     """The zone in which a subnet lies; raises NotFound for an unknown subnet."""
     if subnet_id not in world.subnets:
-        raise NotFound("the subnet does not exist", resource=where, wanted=subnet_id, found=f"not in {world.region}", do="Correct subnet_id.")
+        raise NotFound(
+            "the subnet does not exist", resource=where, wanted=subnet_id, found=f"not in {world.region}", do="Correct subnet_id."
+        )
     return str(world.subnets[subnet_id]["AvailabilityZone"])
 
 

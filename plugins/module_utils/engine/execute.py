@@ -8,7 +8,8 @@ One thread decides; the workers only perform steps and look. So there is no lock
 from __future__ import annotations
 
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait as wait_for
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
@@ -107,7 +108,7 @@ class _Run:
         if left == 0.0 and not self._looks:
             for kind, identities in self._waits.wanted().items():
                 self._looks[pool.submit(self._performer.look, kind, identities)] = kind
-        flying = [*self._steps, *self._looks]
+        flying: List["Future[Any]"] = [*self._steps, *self._looks]
         pauses = [seconds for seconds in (later, None if self._looks else left) if seconds is not None]
         if not flying and not pauses:
             return False

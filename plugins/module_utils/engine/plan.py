@@ -102,8 +102,8 @@ class Change:
         return {
             "before_header": header,
             "after_header": f"{header} ({self.action})",
-            "before": shown(dict(self.before)) if self.before else {},
-            "after": shown(dict(self.after)) if self.after else {},
+            "before": shown(dict(self.before)) if self.before else "",
+            "after": shown(dict(self.after)) if self.after else "",
         }
 
 
@@ -163,8 +163,4 @@ def resolve(value: Any, known: Callable[[Ref], Any]) -> Any:
 
 def differing(desired: Mapping[str, Any], actual: Mapping[str, Any]) -> Dict[str, Tuple[Any, Any]]:
     """{name: (actual, desired)} for what was declared and is otherwise. None in `desired` means not managed."""
-    return {
-        name: (actual.get(name), wanted)
-        for name, wanted in desired.items()
-        if wanted is not None and wanted != actual.get(name)
-    }
+    return {name: (actual.get(name), wanted) for name, wanted in desired.items() if wanted is not None and wanted != actual.get(name)}
