@@ -41,7 +41,7 @@ def _instance(cloud: "Cloud", region: str, instance: Any) -> Dict[str, Any]:
         "id": instance.id,
         "name": backend.tags.get(instance.id, {}).get("Name", ""),
         "state": instance.state,
-        "state_reason": instance.state_reason.message,
+        "state_reason": instance.state_reason.message if instance.state_reason else "",
         "reachable": instance.reachable,
         "region": region,
         "public_ip": instance.public_ip,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Type
 from moto.ec2.models import EC2Backend, ec2_backends
 
 from sandbox.ec2.attachments import AttachmentModel
+from sandbox.ec2.groups import GroupModel
 from sandbox.ec2.images import ImageModel
 from sandbox.ec2.instances import InstanceModel
 from sandbox.ec2.interfaces import InterfaceModel
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from sandbox.cloud import Cloud
 
 
-class Backend(LaunchModel, InstanceModel, AttachmentModel, VolumeModel, SnapshotModel, ImageModel, InterfaceModel, EC2Backend):
+class Backend(LaunchModel, GroupModel, InstanceModel, AttachmentModel, VolumeModel, SnapshotModel, ImageModel, InterfaceModel, EC2Backend):
     """One region. `cloud` is set on a subclass, since moto makes backends by itself."""
 
     cloud: "Cloud"

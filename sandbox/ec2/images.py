@@ -55,6 +55,10 @@ class Image(Ami):
         self.product_codes: set[str] = set()
 
     @property
+    def image_id(self) -> str:
+        return self.id
+
+    @property
     def block_device_mappings(self) -> List[Dict[str, Any]]:
         return self.devices
 

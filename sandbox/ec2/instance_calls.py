@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any, Dict, List, Optional
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -167,7 +168,8 @@ class InstanceCalls(Calls):
         if name == "InstanceType":
             self.ec2_backend._check_type(value, self.ec2_backend.amis.get(instance.image_id) or instance)
         if name == "UserData":
-            value = parse_user_data(value)
+            # Here, unlike in RunInstances, moto has decoded it already.
+            value = parse_user_data(base64.b64encode(value) if isinstance(value, bytes) else value)
         if isinstance(value, str) and value.lower() in ("true", "false") and name != "UserData":
             value = value.lower() == "true"
         setattr(instance, camelcase_to_underscores(name), value)

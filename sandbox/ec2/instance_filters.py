@@ -66,7 +66,7 @@ GETTERS: Dict[str, Getter] = {
     "root-device-name": lambda i: i.root_device_name,
     "root-device-type": lambda i: i.root_device_type,
     "source-dest-check": lambda i: i.source_dest_check,
-    "state-reason-code": lambda i: i.state_reason.code,
+    "state-reason-code": lambda i: i.state_reason.code if i.state_reason else None,
     "subnet-id": lambda i: i.subnet_id,
     "tenancy": lambda i: i.placement.tenancy,
     "virtualization-type": lambda i: i.virtualization_type,

@@ -31,10 +31,16 @@ class Machine(Instance):
         self._launch_groups: List[Any] = []
         super().__init__(*args, **kwargs)
         self._state = InstanceState("pending", 0)
+        self.state_reason: Optional[StateReason] = None
+        self._placement.availability_zone_id = self.availability_zone_id
         #: Whether ssh has answered since the last start.
         self.reachable = False
         #: The volume that the machine boots from.
         self.root_volume_id = ""
+
+    @property
+    def instance_id(self) -> str:
+        return str(self.id)
 
     @property
     def security_groups(self) -> List[Any]:
@@ -82,7 +88,7 @@ class Machine(Instance):
         """Enter `state`; the previous one is returned. `code` and `message` are the reason shown."""
         before = copy.copy(self._state)
         self._state = InstanceState(state, CODES[state])
-        self.state_reason = StateReason(f"{code}: {message}" if code else "", code)
+        self.state_reason = StateReason(f"{code}: {message}", code) if code else None
         self._reason = f"{message} ({utcnow():%Y-%m-%d %H:%M:%S} GMT)" if message else ""
         return before
 

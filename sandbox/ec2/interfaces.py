@@ -23,6 +23,10 @@ class Interface(NetworkInterface):
     _automatic: Optional[str] = None
 
     @property
+    def network_interface_id(self) -> str:
+        return str(self.id)
+
+    @property
     def group_set(self) -> List[Any]:
         """The groups of the interface, which are those of its instance."""
         return list(self._group_set)

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, List
 
 from moto.core.responses import ActionResult
 
@@ -22,11 +22,19 @@ class NetworkCalls(Calls):
 
     def authorize_security_group_ingress(self) -> ActionResult:
         """Let somebody in."""
-        return self._then_ports(super().authorize_security_group_ingress)
+        return self._authorize(self.ec2_backend.authorize_security_group_ingress)
+
+    def authorize_security_group_egress(self) -> ActionResult:
+        """Let somebody out."""
+        return self._authorize(self.ec2_backend.authorize_security_group_egress)
 
     def revoke_security_group_ingress(self) -> ActionResult:
         """Let somebody in no more."""
         return self._then_ports(super().revoke_security_group_ingress)
+
+    def revoke_security_group_egress(self) -> ActionResult:
+        """Let somebody out no more."""
+        return self._then_ports(super().revoke_security_group_egress)
 
     def modify_security_group_rules(self) -> ActionResult:
         """Change rules."""
@@ -62,7 +70,21 @@ class NetworkCalls(Calls):
             self.params["KeyNames"] = [*self.ids("KeyNames"), *(by_id[key_id] for key_id in wanted)]
         return super().describe_key_pairs()
 
+    def _authorize(self, allow: Callable[..., Any]) -> ActionResult:
+        """All permissions of the request, and in the answer all rules that came of them."""
+        rules: List[Any] = []
+
+        def call() -> ActionResult:
+            for permission in self._process_rules_from_querystring():
+                rules.extend(allow(**permission)[0])
+            return ActionResult({"Return": True, "SecurityGroupRules": rules})
+
+        return self._then_ports(call)
+
     def _then_ports(self, call: Callable[[], Any]) -> ActionResult:
-        result: ActionResult = call()
-        self.ec2_backend.touch_group(self._get_param("GroupId") or self._get_param("GroupName"))
+        """Change a group, in whole or not at all, and have the ports of its members looked at."""
+        group = self._get_param("GroupId") or self._get_param("GroupName")
+        with self.ec2_backend.whole_or_nothing(group):
+            result: ActionResult = call()
+        self.ec2_backend.touch_group(group)
         return result

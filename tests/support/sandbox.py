@@ -27,6 +27,7 @@ class Sandbox:
     def __init__(self, endpoint: str, directory: Path) -> None:
         self.endpoint = endpoint
         self.directory = directory
+        self._clients: dict[tuple[str, str], Any] = {}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -45,12 +46,14 @@ class Sandbox:
             "AWS_PAGER": "",
         }
 
-    def client(self, service: str = "ec2", region: str = "us-east-1", **options: Any) -> Any:
-        """A boto3 client of this sandbox."""
+    def client(self, service: str = "ec2", region: str = "us-east-1") -> Any:
+        """A boto3 client of this sandbox; the same one each time, since they take long to make."""
         import boto3
 
-        session = boto3.session.Session(aws_access_key_id="sandbox", aws_secret_access_key="sandbox", region_name=region)
-        return session.client(service, endpoint_url=self.endpoint, **options)
+        if (service, region) not in self._clients:
+            session = boto3.session.Session(aws_access_key_id="sandbox", aws_secret_access_key="sandbox", region_name=region)
+            self._clients[service, region] = session.client(service, endpoint_url=self.endpoint)
+        return self._clients[service, region]
 
     def calls(self, since: int = 0) -> list[dict[str, Any]]:
         """The API calls after call number `since`: number, action, write, status, error …"""
