@@ -41,11 +41,11 @@ class File:
     link: str = ""
 
     def shown(self) -> Dict[str, Any]:
-        """The file for a diff: its lines, so that each stands on a line of its own."""
+        """The file as the attributes of a change."""
         if self.link:
             return {"link": self.link}
-        lines = self.content.decode("utf-8", "replace").split("\n")
-        return {"content": lines, "mode": f"{self.mode:04o}", "owner": f"{self.uid}:{self.gid}"}
+        content = self.content.decode("utf-8", "replace")
+        return {"content": content, "mode": f"{self.mode:04o}", "owner": f"{self.uid}:{self.gid}"}
 
 
 State = Mapping[str, Optional[File]]
@@ -96,6 +96,21 @@ def plan_files(wanted: State, state: State) -> Plan:
             )
         )
     return Plan(tuple(changes))
+
+
+def text_diff(change: Change) -> Dict[str, str]:
+    """The change as a diff of text, line by line; a link, or a mode or owner that differs, stands above the text."""
+    sides = {}
+    shown = [key for key in ("link", "mode", "owner") if key == "link" or (change.action == "update" and _differs(change, key))]
+    for name, side in (("before", change.before or {}), ("after", change.after or {})):
+        facts = [f"{key}: {side[key]}\n" for key in shown if key in side]
+        sides[name] = "".join(facts) + str(side.get("content", ""))
+        sides[f"{name}_header"] = change.name if side else f"{change.name} (not there)"
+    return sides
+
+
+def _differs(change: Change, key: str) -> bool:
+    return (change.before or {}).get(key) != (change.after or {}).get(key)
 
 
 class ConfigFiles(Target):

@@ -9,7 +9,7 @@ from typing import Any, Dict, Mapping, Optional
 from ..engine.errors import CommandFailed, InvalidInput
 from ..engine.module import ModuleDefinition
 from ..engine.reconcile import reconcile
-from .config import ConfigFiles, File, TreeTest
+from .config import ConfigFiles, File, TreeTest, text_diff
 from .files import group_id, octal, user_id
 
 FILE_SPEC: Dict[str, Any] = {
@@ -42,6 +42,7 @@ def run(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
         _try(test, target, check_mode)
     outcome = reconcile(target, check_mode)
     result = outcome.plan.to_result()
+    result["diff"] = [text_diff(change) for change in outcome.plan.effective]
     result["changed_files"] = [change.name for change in outcome.plan.effective]
     return result
 
