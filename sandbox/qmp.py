@@ -55,10 +55,12 @@ class Qmp:
         self.execute("qmp_capabilities")
 
     def execute(self, command: str, **arguments: Any) -> Any:
-        """What `command` returns. Underscores in the names of arguments stand for dashes."""
+        """What `command` returns. Underscores in the names of arguments stand for dashes, but in properties of devices."""
         number = next(self._ids)
         reply: queue.Queue[Message] = queue.Queue()
-        request = {"execute": command, "id": number, "arguments": {k.replace("_", "-"): v for k, v in arguments.items()}}
+        if command != "device_add":
+            arguments = {name.replace("_", "-"): value for name, value in arguments.items()}
+        request = {"execute": command, "id": number, "arguments": arguments}
         with self._lock:
             if self._closed:
                 raise QmpError(f"{command}: QEMU closed its control socket")
