@@ -1,0 +1,197 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One machine with many volumes, and the ways to talk to it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sandbox import disks
+from sandbox.accelerator import accelerator
+from sandbox.image import ensure_image
+from sandbox.machine import Machine, MachineSpec
+
+ROOT = Path(__file__).resolve().parents[3]
+CACHE = ROOT / ".dev" / "images"
+MIB = 1 << 20
+ADDRESS, PORT = "127.0.9.4", 2294
+
+#: A UUID that two volumes share, as after a restore from a snapshot.
+TWIN = "7e57ab1e-0000-4000-8000-000000000001"
+
+#: name of a volume → (commands that make its starting state out of the file $f, options of the attachment)
+VOLUMES: dict[str, tuple[str, dict[str, Any]]] = {
+    "blank": ("", {}),
+    "move": ("", {}),
+    "sectors": ("", {"logical_block_size": 4096}),
+    "nvme": ("", {"bus": "nvme"}),
+    "read-only": ("", {"read_only": True}),
+    "whole": ("mkfs.ext4 -q -L whole $f", {}),
+    "foreign-gpt": ("echo 'start=2048, type=linux' | sfdisk -q -X gpt $f", {}),
+    "empty-gpt": ("echo 'label: gpt' | sfdisk -q $f", {}),
+    "two-partitions": ("printf 'size=50M\\nsize=50M\\n' | sfdisk -q -X gpt $f", {}),
+    "mbr": ("echo 'start=2048, type=83' | sfdisk -q -X dos $f", {}),
+    "swap": ("mkswap -q $f", {}),
+    "luks": ("printf 'LUKS\\xba\\xbe\\x00\\x01' | dd of=$f conv=notrunc status=none", {}),
+    "stale": ("mkfs.ext4 -q -E offset=1048576 $f 100M", {}),
+    "backup-gpt": ("echo 'start=2048, type=linux' | sfdisk -q -X gpt $f; dd if=/dev/zero of=$f bs=17408 count=1 conv=notrunc status=none", {}),
+    "beyond": ("truncate -s 256M $f; echo 'start=2048, type=linux' | sfdisk -q -X gpt $f; truncate -s 128M $f", {}),
+    "errors": ("mkfs.ext4 -q $f; debugfs -w -R 'ssv state 3' $f", {}),
+    "twin-1": (f"mkfs.ext4 -q -U {TWIN} $f", {}),
+    "twin-2": (f"mkfs.ext4 -q -U {TWIN} $f", {}),
+    "partitioned": ("echo 'start=2048, type=linux' | sfdisk -q -X gpt $f; mkfs.ext4 -q -E offset=1048576 $f 126M", {}),
+}
+
+
+def volume_id(name: str) -> str:
+    """The id of a volume by its name here."""
+    return f"vol-{list(VOLUMES).index(name) + 1:017x}"
+
+
+@dataclass
+class Guest:
+    """The machine under test."""
+
+    machine: Machine
+    directory: Path
+
+    @property
+    def ssh(self) -> list[str]:
+        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "ConnectTimeout=60"]
+        return ["ssh", "-i", str(self.directory / "key"), "-p", str(PORT), *(f"-o{option}" for option in options), f"admin@{ADDRESS}"]
+
+    def shell(self, text: str, check: bool = True, **options: Any) -> str:
+        """Run commands as root; what they said."""
+        done = subprocess.run([*self.ssh, f"sudo bash -c {json.dumps(text)}"], capture_output=True, check=False, **options)
+        assert not check or done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode().strip()
+
+    def call(self, function: str, argument: Any) -> Any:
+        """A function of guest.py, run inside."""
+        command = f"cd /opt/test && sudo python3 guest.py {function}"
+        done = subprocess.run([*self.ssh, command], input=json.dumps(argument).encode(), capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return json.loads(done.stdout)
+
+    def play(self, *tasks: dict[str, Any], **hostvars: Any) -> list[dict[str, Any]]:
+        """Run tasks with ansible over ssh; the result of each. A failing task is a result, too."""
+        results = self.directory / "results.json"
+        registered = [{**task, "register": f"r{number}", "ignore_errors": True} for number, task in enumerate(tasks)]
+        names = ", ".join(f"r{number}" for number in range(len(tasks)))
+        keep = {"ansible.builtin.copy": {"content": "{{ [%s] | to_json }}" % names, "dest": str(results), "mode": "0600"}}
+        keep |= {"delegate_to": "localhost", "become": False, "check_mode": False, "diff": False}
+        host = {
+            "ansible_host": ADDRESS, "ansible_port": PORT, "ansible_user": "admin", "ansible_become": True,
+            "ansible_ssh_private_key_file": str(self.directory / "key"), "ansible_python_interpreter": "/usr/bin/python3",
+            "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR", **hostvars,
+        }  # fmt: skip
+        (self.directory / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": {"machine": host}}}))
+        play = [{"hosts": "machine", "gather_facts": False, "tasks": [*registered, keep]}]
+        (self.directory / "play.yml").write_text(yaml.safe_dump(play))
+        environment = {
+            **os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_HOME": str(self.directory / "ansible"),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".dev" / "collections"), "ANSIBLE_ROLES_PATH": str(ROOT / "roles"),
+        }  # fmt: skip
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "inventory.yml", "play.yml"]
+        done = subprocess.run(command, cwd=self.directory, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "[WARNING]" not in done.stdout + done.stderr
+        found: list[dict[str, Any]] = json.loads(results.read_text())
+        return found
+
+    def four_ways(self, name: str, options: dict[str, Any]) -> list[dict[str, Any]]:
+        """A declaration checked, applied, applied again and checked again; holds for every one that can be met."""
+        task = {"steadfast.ec2.disk": {"volume": volume_id(name), **options}}
+        runs = self.play(*({**task, "check_mode": checked, "diff": True} for checked in (True, False, False, True)))
+        assert [run.get("changed") for run in runs] == [True, True, False, False], runs
+        assert runs[0]["diff"] == runs[1]["diff"]
+        assert runs[0]["plan"] == runs[1]["plan"]
+        return runs
+
+    def reboot(self) -> None:
+        """Start the machine again, and wait until it answers as another boot."""
+        before = self.shell("cat /proc/sys/kernel/random/boot_id")
+        self.machine.reboot()
+        self.wait(before)
+
+    def wait(self, before: str = "") -> None:
+        """ssh answers, after the boot `before`."""
+        for _ in range(600):
+            now = self.shell("cat /proc/sys/kernel/random/boot_id", check=False)
+            if now and now != before:
+                return
+            assert self.machine.alive, self.machine.exit_reason
+            time.sleep(0.5)
+        raise AssertionError("the machine does not answer")
+
+    def file(self, name: str) -> Path:
+        """The file behind a volume."""
+        return self.directory / f"{name}.raw"
+
+    def digest(self, name: str) -> str:
+        """A checksum over the whole of a volume."""
+        return hashlib.sha256(self.file(name).read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="session")
+def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
+    """The machine, started once for all tests here."""
+    directory = tmp_path_factory.mktemp("disk")
+    machine = _machine(directory)
+    guest = Guest(machine, directory)
+    for name, (commands, options) in VOLUMES.items():
+        disks.create(guest.file(name), 128 * MIB)
+        if commands:
+            subprocess.run(["bash", "-ec", commands], env={**os.environ, "f": str(guest.file(name))}, check=True, capture_output=True)
+        machine.attach(volume_id(name), guest.file(name), **options)
+    machine.start()
+    try:
+        guest.wait()
+        subprocess.run([*guest.ssh, "sudo mkdir -p /opt/test && sudo tar -C /opt/test -xf -"], input=_code(), check=True)
+        yield guest
+    finally:
+        machine.kill()
+
+
+def _machine(directory: Path) -> Machine:
+    image = ensure_image(CACHE)
+    disks.overlay(image.root, directory / "root.qcow2", image.root_size)
+    key = directory / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    spec = MachineSpec(
+        kernel=image.kernel,
+        initrd=image.initrd,
+        root=directory / "root.qcow2",
+        root_id="vol-00000000000000000",
+        instance_id="i-00000000000000000",
+        hostname="disk-test",
+        ssh_public_keys=(Path(f"{key}.pub").read_text(),),
+    )
+    machine = Machine(directory / "machine", spec, accelerator=accelerator(CACHE))
+    machine.forward(ADDRESS, PORT, 22)
+    return machine
+
+
+def _code() -> bytes:
+    """The engine, the disk code and guest.py as a tar archive: /opt/test/{guest.py,steadfast/…}."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.add(Path(__file__).parent / "guest.py", "guest.py")
+        for part in ("engine", "disk"):
+            for path in sorted((ROOT / "plugins/module_utils" / part).glob("*.py")):
+                tar.add(path, f"steadfast/{part}/{path.name}")
+    return archive.getvalue()

@@ -1,0 +1,149 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs inside the test machine: the disk target without Ansible, many cases in one go, and killed where a test says so.
+
+Usage: guest.py FUNCTION; the argument comes in and the answer goes out as JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from steadfast.disk.apply import Runner
+from steadfast.disk.machine import Machine
+from steadfast.disk.state import Desired
+from steadfast.disk.target import DiskTarget
+from steadfast.engine.errors import SteadfastError
+from steadfast.engine.plan import Plan, Step
+from steadfast.engine.reconcile import reconcile
+
+
+class Killed(DiskTarget):
+    """Dies without a word after `steps` steps; lives where that is negative."""
+
+    steps = -1
+
+    def apply(self, plan: Plan, actual: Any) -> None:
+        """Run the steps, counting."""
+        _Counting(self.machine, actual.disk, self.desired.timeout, self.steps).run(plan)
+
+
+class _Counting(Runner):
+    def __init__(self, machine: Machine, disk: Any, timeout: float, left: int) -> None:
+        super().__init__(machine, disk, timeout)
+        object.__setattr__(self, "left", [left])
+
+    def daemon_reload(self) -> None:
+        """Left out here, where a dozen runs would each wait for it; the other tests do it for real."""
+
+    def one(self, step: Step) -> None:
+        left = self.left  # type: ignore[attr-defined]
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left[0] -= 1
+        began = time.monotonic()
+        super().one(step)
+        print(f"{step.verb}: {time.monotonic() - began:.2f} s", file=sys.stderr)
+
+
+def outcome(desired: Desired, kind: type[DiskTarget] = DiskTarget) -> dict[str, Any]:
+    """The result of one real run: what a task would return, or the error as data."""
+    try:
+        done = reconcile(kind(desired, Machine()), False)
+    except SteadfastError as error:
+        return {"error": error.to_dict(), "msg": error.message}
+    return json.loads(json.dumps(done.plan.to_result(), default=str))
+
+
+def plans(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Real runs (not check mode) of many declarations."""
+    return [outcome(Desired(**case)) for case in cases]
+
+
+def shell(text: str) -> None:
+    """A few commands, which must work."""
+    subprocess.run(["bash", "-ec", text], check=True, stdout=subprocess.DEVNULL)
+
+
+def tree(path: str) -> str:
+    """A digest over names, owners, modes, times, links and content of a directory."""
+    lines = []
+    for folder, folders, files in os.walk(path):
+        folders[:] = [name for name in folders if name != "lost+found"]
+        for name in sorted([*folders, *files]):
+            entry = Path(folder, name)
+            found = entry.lstat()
+            content = entry.read_bytes() if entry.is_file() and not entry.is_symlink() else os.fsencode(os.readlink(entry)) if entry.is_symlink() else b""
+            fact = (str(entry.relative_to(path)), found.st_mode, found.st_uid, found.st_gid, found.st_mtime_ns, found.st_nlink if entry.is_file() else 0)
+            lines.append(f"{fact} {hashlib.sha256(content).hexdigest()}")
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def fill(path: str) -> None:
+    """Content with everything that a careless copy loses."""
+    shell(
+        f"""mkdir -p {path}/sub/deep '{path}/with blank'; cd {path}
+        echo one >one; ln one sub/hardlink; ln -s ../one sub/link; head -c 300000 /dev/urandom >'with blank/random'
+        truncate -s 5M sparse; printf x >>sparse; mkfifo fifo; touch -d 2001-02-03 one; chown 33:33 sub one; chmod 2750 sub
+        setfattr -n user.note -v hello one 2>/dev/null || python3 -c "import os; os.setxattr('one', 'user.note', b'hello')" """
+    )
+
+
+def killed_move(case: dict[str, Any]) -> dict[str, Any]:
+    """A move killed after so many steps, then run to its end; what was there before and after."""
+    path, volume = case["path"], case["volume"]
+    desired = Desired(volume=volume, path=path, content="move", timeout=20)
+    shutil.rmtree(path, ignore_errors=True)
+    fill(path)
+    wanted = tree(path)
+    child = os.fork()
+    if child == 0:
+        target = Killed(desired, Machine())
+        target.steps = case["steps"]
+        reconcile(target, False)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    if case.get("torn"):
+        shell(f"cd /run/steadfast-disk/*/; {case['torn']}")
+    result = outcome(desired, Killed)
+    old = sorted(str(entry) for entry in Path(path).parent.glob(f"{Path(path).name}.before-*"))
+    aside = Path("/run/steadfast-disk")
+    answer = {
+        "killed": os.WIFSIGNALED(status),
+        "result": result,
+        "changed_again": outcome(desired, Killed).get("changed"),
+        "same": [tree(place) == wanted for place in (path, *old)],
+        "is_mount": os.path.ismount(path),
+        "marks": sorted(name for name in os.listdir(path) if name.startswith(".steadfast")),
+        "aside": [name for name in os.listdir(aside) if os.path.ismount(aside / name)],
+        "lines": Path("/etc/fstab").read_text().count(path),
+    }
+    outcome(replace(desired, state="absent"), Killed)
+    disk = f"/dev/disk/by-id/virtio-{volume.replace('-', '')}"
+    shell(f"wipefs -qa {disk}-part1 {disk}; partx -d {disk} || true; rm -rf {path} {' '.join(old)}")
+    return answer
+
+
+def killed_moves(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Many of them."""
+    return [killed_move(case) for case in cases]
+
+
+def main() -> None:
+    """Call the function that was named."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    print(json.dumps(globals()[sys.argv[1]](json.load(sys.stdin))))
+
+
+if __name__ == "__main__":
+    main()
