@@ -46,6 +46,7 @@ part_sanity() {
   mkdir -p "$TREE" "$STATE/artifact" "$STATE/home/.ansible/test/cache"
   ansible-galaxy collection build --force --output-path "$STATE/artifact"
   tar -xzf "$STATE"/artifact/*.tar.gz -C "$TREE"
+  git init --quiet "$TREE" # or it would see a folder that the checkout ignores, and skip everything
   for version in 24_2 24_3_1 25_0 25_2; do
     printf 'import ensurepip\nensurepip.bootstrap()\n' >"$STATE/home/.ansible/test/cache/get_pip_$version.py"
   done
@@ -57,7 +58,8 @@ part_sanity() {
   done
   cd "$TREE" || return
   env HOME="$STATE/home" PATH="$pythons:/usr/local/bin:/usr/bin:/bin" LC_ALL=C.UTF-8 \
-    ansible-test sanity --color no
+    ansible-test sanity --color no 2>&1 | tee "$LOGS/sanity.txt"
+  ! grep -q "All targets skipped" "$LOGS/sanity.txt" || die "ansible-test skipped everything"
 }
 
 run_tests() {
