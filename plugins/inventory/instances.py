@@ -13,7 +13,7 @@ description:
     name that they were declared with, as in C(ec2.volumes.images.id).
   - How to log in is in C(ansible_host), C(ansible_user) and C(ansible_ssh_private_key_file).
   - Each region is asked four or five questions, whatever the number of instances; all regions and questions at the same time.
-  - A source is a YAML file with C(plugin: steadfast.ec2.instances) in it.
+  - A source is a YAML file that names this plugin; see the examples.
 extends_documentation_fragment:
   - constructed
   - inventory_cache

@@ -79,7 +79,7 @@ def from_api_error(response: Mapping[str, Any], operation: str, endpoint: str) -
     advice = ADVICE.get(code, "")
     if code in _NOT_ALLOWED:
         advice = f"The credentials may not do this; allow the IAM action {operation} to them."
-        message = message.split("Encoded authorization failure message")[0].strip()
+        message = message.split("Encoded authorization failure message", maxsplit=1)[0].strip()
     return CallFailed(f"{action} failed: {code}: {message}", code=code, operation=action, do=advice)
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 from ..aws import tags as tag_words
@@ -11,7 +12,7 @@ from ..aws import tags as tag_words
 #: States of an instance that no longer counts as there.
 GONE = ("shutting-down", "terminated")
 
-_NO_MAPPING: Mapping[str, Any] = {}
+_NO_MAPPING: Mapping[str, Any] = MappingProxyType({})
 
 
 def key_pair(raw: Mapping[str, Any]) -> Dict[str, Any]:
