@@ -27,11 +27,22 @@ log = logging.getLogger(__name__)
 
 Answer = Tuple[int, Dict[str, str], bytes]
 
+#: States that moto paints on its answers, because it has none of its own.
+PAINTED = (
+    "RunInstances.Reservation.Instances.Instance.State",
+    "CreateVolumeResponse.State",
+    "ModifyVolumeResponse.VolumeModification.ModificationState",
+    "ModifyVolumeResponse.VolumeModification.Progress",
+)
+
 
 class Responses(InstanceCalls, VolumeCalls, ImageCalls, NetworkCalls, EC2Response):
     """One EC2 call. `cloud` is set on a subclass, since moto makes responses by itself."""
 
     cloud: "Cloud"
+    RESPONSE_KEY_PATH_TO_TRANSFORMER: ClassVar[Dict[str, Any]] = {
+        path: change for path, change in EC2Response.RESPONSE_KEY_PATH_TO_TRANSFORMER.items() if path not in PAINTED
+    }
 
     def call_action(self) -> TYPE_RESPONSE:
         """Answer the call; a dry run ends here, before anything is looked at."""
