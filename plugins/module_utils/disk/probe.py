@@ -27,11 +27,11 @@ def read(machine: Machine, desired: Desired, patience: float) -> State:
     name = machine.wait(lambda: find(machine, desired), patience)
     if not name and desired.state == "mounted":
         raise _not_found(machine, desired, patience)
+    others = _others(machine)
     disk = _disk(machine, name) if name else None
     mounted = mounts.parse(machine.text("/proc/self/mountinfo"))
     seed = _seed(machine, desired, disk)
     table = read_table(machine)
-    others = _others(machine, disk)
     state = State(
         disk=disk,
         seed=seed,
@@ -44,6 +44,8 @@ def read(machine: Machine, desired: Desired, patience: float) -> State:
     return _with_filesystem(machine, desired, state)
 
 
+#: {kernel name: what blkid says of it}
+Fields = Dict[str, Dict[str, str]]
 _PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin"
 
 
@@ -113,8 +115,9 @@ def _disk(machine: Machine, name: str) -> Disk:
     base = f"/sys/block/{name}"
     sector = _number(machine, f"{base}/queue/logical_block_size") or 512
     inner = [part for part in machine.names(base) if machine.text(f"{base}/{part}/partition")]
-    partitions = tuple(_node(machine, part, f"{base}/{part}") for part in inner)
-    node = _node(machine, name, base, exclusive=not partitions)
+    own = _own(machine, name, *inner)
+    partitions = tuple(_node(machine, part, f"{base}/{part}", own) for part in inner)
+    node = _node(machine, name, base, own, exclusive=not partitions)
     disk = Disk(
         node=node,
         serial=serial_of(machine, name),
@@ -129,9 +132,10 @@ def _disk(machine: Machine, name: str) -> Disk:
     return disk
 
 
-def _node(machine: Machine, name: str, base: str, exclusive: bool = True) -> Node:
+def _node(machine: Machine, name: str, base: str, own: Fields, exclusive: bool = True) -> Node:
     path = f"/dev/{name}"
-    output = _blkid(machine, path, 0)
+    # Only what is asked for alone tells "nothing" from "contradicting".
+    code, fields = (0, own[name]) if name in own else _blkid(machine, path, 0)
     held = tuple(f"held by {holder}" for holder in machine.names(f"{base}/holders"))
     if any(line.split()[:1] == [path] for line in machine.text("/proc/swaps").splitlines()):
         held += ("in use as swap",)
@@ -142,8 +146,8 @@ def _node(machine: Machine, name: str, base: str, exclusive: bool = True) -> Nod
         size=_number(machine, f"{base}/size") * 512,
         number=machine.text(f"{base}/dev"),
         start=_number(machine, f"{base}/start") * 512,
-        signature=_signature(*output),
-        part_uuid=_fields(output[1]).get("PART_ENTRY_UUID", "").lower(),
+        signature=_signature(code, fields),
+        part_uuid=fields.get("PART_ENTRY_UUID", "").lower(),
         held=held,
     )
 
@@ -161,9 +165,10 @@ def signature(machine: Machine, path: str, offset: int = 0) -> Signature:
     return _signature(*_blkid(machine, path, offset))
 
 
-def _blkid(machine: Machine, path: str, offset: int) -> Tuple[int, str]:
+def _blkid(machine: Machine, path: str, offset: int) -> Tuple[int, Dict[str, str]]:
     # 2: nothing found; 8: contradicting signatures. Anything else is an error, and an error is never "blank".
-    return machine.run("blkid", "-p", "-o", "export", "-O", str(offset), path, ok=(0, 2, 8))
+    code, output = machine.run("blkid", "-p", "-o", "export", "-O", str(offset), path, ok=(0, 2, 8))
+    return code, _fields(output)
 
 
 def _fields(output: str) -> Dict[str, str]:
@@ -171,8 +176,7 @@ def _fields(output: str) -> Dict[str, str]:
     return {name: re.sub(r"\\(.)", r"\1", value) for name, equals, value in pairs if equals}
 
 
-def _signature(code: int, output: str) -> Signature:
-    fields = _fields(output)
+def _signature(code: int, fields: Dict[str, str]) -> Signature:
     return Signature(
         kind=fields.get("TYPE", ""),
         uuid=fields.get("UUID", ""),
@@ -185,7 +189,7 @@ def _signature(code: int, output: str) -> Signature:
 def _remains(machine: Machine, node: Node, sector: int) -> str:
     """A backup partition table at the end, which blkid does not report once the first one is wiped."""
     with open(machine.at(node.path), "rb") as device:
-        for size in {sector, 512, 4096}:
+        for size in sorted({sector, 512, 4096}):
             device.seek(max(node.size - size, 0))
             if device.read(8) == b"EFI PART":
                 return "the backup of a GPT partition table at its end"
@@ -199,35 +203,34 @@ def _untold(machine: Machine, path: str) -> Tuple[str, ...]:
     return tuple(part.get("uuid", "").lower() for part in table.get("partitions", ()))
 
 
-def _others(machine: Machine, disk: Optional[Disk]) -> Dict[str, Dict[str, str]]:
+def _others(machine: Machine) -> Fields:
     """{device: its blkid fields} of everything on the machine that carries something."""
-    names = []
-    for name in machine.names("/sys/block"):
-        if _number(machine, f"/sys/block/{name}/size") and not re.match(r"^(ram|sr|fd)\d", name):
-            inner = [part for part in machine.names(f"/sys/block/{name}") if part.startswith(name)]
-            names += [name, *inner]
-    paths = [f"/dev/{name}" for name in names]
-    if not paths:
-        return {}
-    output = machine.run("blkid", "-p", "-o", "export", *paths, ok=(0, 2, 8))[1]
+    return _blocks(machine.run("blkid", "-c", "/dev/null", "-o", "export", ok=(0, 2))[1])
+
+
+def _own(machine: Machine, *names: str) -> Fields:
+    """The low-level fields of a disk and its partitions, where all of them carry something; blkid stops at the first that does not."""
+    return _blocks(machine.run("blkid", "-p", "-o", "export", *(f"/dev/{name}" for name in names), ok=(0, 2, 8))[1])
+
+
+def _blocks(output: str) -> Fields:
     blocks = [_fields(block) for block in output.split("\n\n")]
     return {os.path.basename(block["DEVNAME"]): block for block in blocks if "DEVNAME" in block}
 
 
-def _by_uuid(others: Dict[str, Dict[str, str]]) -> Dict[str, Tuple[str, ...]]:
+def _by_uuid(others: Fields) -> Dict[str, Tuple[str, ...]]:
     result: Dict[str, Tuple[str, ...]] = {}
     for name, fields in others.items():
-        if fields.get("UUID") and fields.get("USAGE") == "filesystem":
+        if fields.get("UUID"):
             result[fields["UUID"]] = (*result.get(fields["UUID"], ()), name)
     return result
 
 
-def _means(machine: Machine, others: Dict[str, Dict[str, str]], source: str) -> str:
+def _means(machine: Machine, others: Fields, source: str) -> str:
     """The kernel name of the device that a source in fstab means, or ""."""
     tag, equals, value = source.partition("=")
-    field = {"PARTUUID": "PART_ENTRY_UUID", "PARTLABEL": "PART_ENTRY_NAME"}.get(tag, tag)
     if equals and tag in ("UUID", "LABEL", "PARTUUID", "PARTLABEL"):
-        return next((name for name, fields in others.items() if fields.get(field) == value), "")
+        return next((name for name, fields in others.items() if fields.get(tag) == value), "")
     real = os.path.realpath(machine.at(source))
     return os.path.basename(real) if source.startswith("/dev/") and os.path.exists(real) else ""
 

@@ -48,7 +48,10 @@ VOLUMES: dict[str, tuple[str, dict[str, Any]]] = {
     "swap": ("mkswap -q $f", {}),
     "luks": ("printf 'LUKS\\xba\\xbe\\x00\\x01' | dd of=$f conv=notrunc status=none", {}),
     "stale": ("mkfs.ext4 -q -E offset=1048576 $f 100M", {}),
-    "backup-gpt": ("echo 'start=2048, type=linux' | sfdisk -q -X gpt $f; dd if=/dev/zero of=$f bs=17408 count=1 conv=notrunc status=none", {}),
+    "backup-gpt": (
+        "echo 'start=2048, type=linux' | sfdisk -q -X gpt $f; dd if=/dev/zero of=$f bs=17408 count=1 conv=notrunc status=none",
+        {},
+    ),
     "beyond": ("truncate -s 256M $f; echo 'start=2048, type=linux' | sfdisk -q -X gpt $f; truncate -s 128M $f", {}),
     "errors": ("mkfs.ext4 -q $f; debugfs -w -R 'ssv state 3' $f", {}),
     "twin-1": (f"mkfs.ext4 -q -U {TWIN} $f", {}),

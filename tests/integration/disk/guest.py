@@ -83,8 +83,21 @@ def tree(path: str) -> str:
         for name in sorted([*folders, *files]):
             entry = Path(folder, name)
             found = entry.lstat()
-            content = entry.read_bytes() if entry.is_file() and not entry.is_symlink() else os.fsencode(os.readlink(entry)) if entry.is_symlink() else b""
-            fact = (str(entry.relative_to(path)), found.st_mode, found.st_uid, found.st_gid, found.st_mtime_ns, found.st_nlink if entry.is_file() else 0)
+            content = (
+                entry.read_bytes()
+                if entry.is_file() and not entry.is_symlink()
+                else os.fsencode(os.readlink(entry))
+                if entry.is_symlink()
+                else b""
+            )
+            fact = (
+                str(entry.relative_to(path)),
+                found.st_mode,
+                found.st_uid,
+                found.st_gid,
+                found.st_mtime_ns,
+                found.st_nlink if entry.is_file() else 0,
+            )
             lines.append(f"{fact} {hashlib.sha256(content).hexdigest()}")
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
