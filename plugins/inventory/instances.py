@@ -54,8 +54,8 @@ options:
     description:
       - What a host is called. V(name) is its name in its fleet, or else its tag C(Name), or else its id.
       - V(fleet) appends the name of the fleet, as in V(web-1.moso-dev-nvir). V(id) is the id of the instance.
-      - Instances that would share a name get their id behind it, all of them. So a name never means another instance than it
-        did before.
+      - Where instances would share a name, or a group has it already, all of them get the name of their fleet behind it, and if that
+        is not enough, their id. So a name is never given to one of several by chance.
       - Characters other than letters, digits, dots, dashes and underscores become underscores.
     type: str
     choices: [name, fleet, id]
@@ -212,7 +212,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             user=self._option("user"),
             key_file=str(folder / Path(key_file).expanduser()) if key_file else None,
         )
-        known = names(answer.instances, self.get_option("hostname"))
+        known = names(answer.instances, self.get_option("hostname"), {*self.inventory.groups, *self.get_option("groups")})
         for instance in sorted(answer.instances, key=lambda instance: known[instance["id"]]):
             variables = {**reach.variables(instance, answer.image_names), "ec2": instance}
             self._add_host(known[instance["id"]], variables, groups(instance, self.get_option("group_by")))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -64,23 +64,33 @@ def image_user(image_name: str) -> str | None:
     return next((user for pattern, user in IMAGE_USERS if fnmatchcase(image_name, pattern)), None)
 
 
-def names(instances: Iterable[Facts], how: str) -> dict[str, str]:
-    """{instance id: host name}: unique, and the same whatever the order. Instances that share a name get their id behind it."""
-    wanted = {instance["id"]: _plain_name(instance, how) for instance in instances}
-    taken = Counter(wanted.values())
-    return {
-        instance_id: name if taken[name] == 1 and name not in RESERVED else f"{name}-{instance_id.removeprefix('i-')}"
-        for instance_id, name in wanted.items()
-    }
+def names(instances: Iterable[Facts], how: str, reserved: Collection[str] = ()) -> dict[str, str]:
+    """{instance id: host name}: unique, and the same whatever the order.
+
+    Where instances would share a name, or a group or `reserved` has it, all of them get their fleet behind it, and then their id.
+    """
+    steps = {instance["id"]: _candidates(instance, how) for instance in instances}
+    level = dict.fromkeys(steps, 0)
+    refused = {*RESERVED, *reserved}
+    while True:
+        found = {instance_id: steps[instance_id][number] for instance_id, number in level.items()}
+        taken = Counter(found.values())
+        crowded = [one for one, name in found.items() if (taken[name] > 1 or name in refused) and level[one] + 1 < len(steps[one])]
+        if not crowded:
+            return found
+        for instance_id in crowded:
+            level[instance_id] += 1
 
 
-def _plain_name(instance: Facts, how: str) -> str:
-    name = instance.get("member") or instance.get("name") or instance["id"]
-    if how == "id":
-        name = instance["id"]
-    elif how == "fleet" and instance.get("fleet"):
-        name = f"{name}.{instance['fleet']}"
-    return re.sub(r"[^A-Za-z0-9._-]", "_", name)
+def _candidates(instance: Facts, how: str) -> list[str]:
+    """What the instance may be called, the shortest first; the last is its own alone."""
+    own, fleet = instance.get("member") or instance.get("name"), instance.get("fleet")
+    if how == "id" or not own:
+        return [instance["id"]]
+    short = [own] if how == "name" or not fleet else []
+    qualified = [f"{own}.{fleet}"] if fleet else []
+    unique = f"{own}-{instance['id'].removeprefix('i-')}"
+    return [re.sub(r"[^A-Za-z0-9._-]", "_", text) for text in (*short, *qualified, unique)]
 
 
 def groups(instance: Facts, kinds: Sequence[str]) -> list[str]:

@@ -153,6 +153,13 @@ def test_groups_by_fleet_tags_and_zone_and_by_own_rules(account: Sandbox, tmp_pa
     assert web["data_volume"] == web["ec2"]["volumes"]["images"]["id"]
 
 
+def test_a_host_and_a_group_may_have_the_same_name(account: Sandbox, tmp_path: Path) -> None:
+    """The member gives way, by its fleet, and Ansible has nothing to warn of."""
+    done = Inventory(tmp_path / "aws.yml", account, groups={"web-1": "ec2.tags.Role == 'web'"}).run("ansible-inventory", "--list")
+    assert "web-1.moso-dev-nvir" in json.loads(done.stdout)["_meta"]["hostvars"]
+    assert done.stderr == ""
+
+
 def test_regions_are_asked_together_with_a_fixed_number_of_calls_each(account: Sandbox, tmp_path: Path) -> None:
     """Five calls a region, however many instances; none writes."""
     since = account.call_count

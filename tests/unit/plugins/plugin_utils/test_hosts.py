@@ -45,6 +45,12 @@ def test_instances_that_share_a_name_all_get_their_id_behind_it() -> None:
     assert names(twins, "name") == {"i-1": "db-1", "i-2": "db-2", "i-3": "web"}
 
 
+def test_where_a_group_has_the_name_the_fleet_comes_behind_it() -> None:
+    """A member `web` and a group `web` go together; so do members of the same name in two fleets."""
+    members = [instance(1, member="web", fleet="dev"), instance(2, member="web", fleet="prod"), instance(3, member="db", fleet="dev")]
+    assert names(members, "name", {"db"}) == {"i-1": "web.dev", "i-2": "web.prod", "i-3": "db.dev"}
+
+
 @pytest.mark.parametrize("name", ["localhost", "all", "ungrouped"])
 def test_a_tag_cannot_take_the_place_of_what_means_something_to_ansible(name: str) -> None:
     """An instance tagged `localhost` is not the control node."""
