@@ -95,7 +95,9 @@ class Guest:
         results = self.directory / "results.json"
         registered = [{**task, "register": f"r{number}", "ignore_errors": True} for number, task in enumerate(tasks)]
         names = ", ".join(f"r{number}" for number in range(len(tasks)))
-        keep = {"ansible.builtin.copy": {"content": "{{ [%s] | to_json }}" % names, "dest": str(results), "mode": "0600"}}
+        keep: dict[str, Any] = {
+            "ansible.builtin.copy": {"content": "{{ [" + names + "] | to_json }}", "dest": str(results), "mode": "0600"}
+        }
         keep |= {"delegate_to": "localhost", "become": False, "check_mode": False, "diff": False}
         host = {
             "ansible_host": ADDRESS, "ansible_port": PORT, "ansible_user": "admin", "ansible_become": True,
@@ -190,11 +192,11 @@ def _machine(directory: Path) -> Machine:
 
 
 def _code() -> bytes:
-    """The engine, the disk code and guest.py as a tar archive: /opt/test/{guest.py,steadfast/…}."""
+    """The engine, the disk code and guest.py as a tar archive: guest.py, and the packages by their full names."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         tar.add(Path(__file__).parent / "guest.py", "guest.py")
         for part in ("engine", "disk"):
             for path in sorted((ROOT / "plugins/module_utils" / part).glob("*.py")):
-                tar.add(path, f"steadfast/{part}/{path.name}")
+                tar.add(path, f"ansible_collections/steadfast/ec2/plugins/module_utils/{part}/{path.name}")
     return archive.getvalue()

@@ -19,13 +19,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from steadfast.disk.apply import Runner
-from steadfast.disk.machine import Machine
-from steadfast.disk.state import Desired
-from steadfast.disk.target import DiskTarget
-from steadfast.engine.errors import SteadfastError
-from steadfast.engine.plan import Plan, Step
-from steadfast.engine.reconcile import reconcile
+from ansible_collections.steadfast.ec2.plugins.module_utils.disk.apply import Runner
+from ansible_collections.steadfast.ec2.plugins.module_utils.disk.machine import Machine
+from ansible_collections.steadfast.ec2.plugins.module_utils.disk.state import Desired
+from ansible_collections.steadfast.ec2.plugins.module_utils.disk.target import DiskTarget
+from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import SteadfastError
+from ansible_collections.steadfast.ec2.plugins.module_utils.engine.plan import Plan, Step
+from ansible_collections.steadfast.ec2.plugins.module_utils.engine.reconcile import reconcile
 
 
 class Killed(DiskTarget):
@@ -41,13 +41,15 @@ class Killed(DiskTarget):
 class _Counting(Runner):
     def __init__(self, machine: Machine, disk: Any, timeout: float, left: int) -> None:
         super().__init__(machine, disk, timeout)
-        object.__setattr__(self, "left", [left])
+        object.__setattr__(self, "left", [left])  # a Runner is frozen
+
+    left: list[int]
 
     def daemon_reload(self) -> None:
         """Left out here, where a dozen runs would each wait for it; the other tests do it for real."""
 
     def one(self, step: Step) -> None:
-        left = self.left  # type: ignore[attr-defined]
+        left = self.left
         if left[0] == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         left[0] -= 1

@@ -118,7 +118,7 @@ def test_content_is_refused_moved_or_hidden_as_declared(guest: Guest) -> None:
     assert guest.digest("move") == untouched
 
 
-KILLED = [
+KILLED: list[dict[str, Any]] = [
     {"steps": 1},  # the partition is in the table
     {"steps": 3},  # the filesystem is made
     {"steps": 5},  # it is mounted aside
@@ -162,7 +162,7 @@ def test_a_busy_mount_is_left_alone_and_its_users_are_named(guest: Guest) -> Non
 def test_the_role_mounts_by_declared_name_and_detaches(guest: Guest) -> None:
     """The name comes from the host's volumes; an unknown one is refused with those that exist, and predicted in check mode."""
     volumes = {"images": {"id": volume_id("nvme"), "device": "/dev/sdf"}, "other": {"id": "vol-1"}}
-    role = {"ansible.builtin.include_role": {"name": "data_disk"}}
+    role: dict[str, Any] = {"ansible.builtin.include_role": {"name": "data_disk"}}
     wrong = {"data_disk_mounts": [{"volume": "imagse", "path": "/srv/x"}]}
     right = {"data_disk_mounts": [{"volume": "images", "path": "/srv/nvme", "mode": "0711"}]}
     runs = guest.play(
