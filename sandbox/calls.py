@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 #: Operations that change nothing start with one of these words.
-READING = ("Describe", "Get", "List", "Head", "Search", "Lookup", "BatchGet", "Simulate", "AssumeRole", "Decode")
+READING = ("Describe", "Get", "List", "Head", "Search", "Lookup", "BatchGet", "Simulate", "AssumeRole", "Decode", "GET ", "HEAD ")
 
 
 def is_write(action: str, dry_run: bool = False) -> bool:
@@ -43,3 +43,8 @@ class CallLog:
     @property
     def count(self) -> int:
         return len(self._calls)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file:
+            self._file.close()

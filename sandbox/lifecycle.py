@@ -53,18 +53,23 @@ def down(settings: Settings, tell: Tell) -> None:
         tell(f"stopping {record.endpoint}")
         if not end(record.process, patience=30.0):
             raise SandboxError(f"process {record.process.pid} does not end; look at {settings.log}")
-    for line in clean(settings):
-        tell(line)
+    for machine in end_machines(settings):
+        tell(machine)
     if settings.directory.exists():
         shutil.rmtree(settings.directory)
 
 
+def end_machines(settings: Settings) -> List[str]:
+    """End machines that have no server any more; says which."""
+    machines = machines_below(settings.directory)
+    for machine in machines:
+        end(machine, patience=1.0)
+    return [f"ended machine process {machine.pid}" for machine in machines]
+
+
 def clean(settings: Settings) -> List[str]:
     """End machines without a server and remove their files; says what was done. The log stays."""
-    done = []
-    for machine in machines_below(settings.directory):
-        end(machine, patience=1.0)
-        done.append(f"ended machine process {machine.pid}")
+    done = end_machines(settings)
     for path in (settings.machines, settings.volumes, settings.snapshots):
         if path.exists():
             shutil.rmtree(path)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Callable, Dict, Tuple, Type
+from typing import TYPE_CHECKING, Any, Callable, ClassVar, Dict, Tuple, Type
 
 from botocore.model import OperationNotFoundError
 from moto.core.exceptions import ServiceException

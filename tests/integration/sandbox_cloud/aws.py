@@ -32,9 +32,9 @@ def instance(ec2: Any, instance_id: str) -> dict[str, Any]:
     return dict(ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0])
 
 
-def wait_state(ec2: Any, instance_id: str, state: str) -> None:
+def wait_state(ec2: Any, instance_id: str, state: str, timeout: float = 60) -> None:
     """Wait until an instance is in `state`."""
-    eventually(lambda: instance(ec2, instance_id)["State"]["Name"] == state)
+    eventually(lambda: instance(ec2, instance_id)["State"]["Name"] == state, timeout)
 
 
 def volume(ec2: Any, volume_id: str) -> dict[str, Any]:
