@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -41,8 +42,8 @@ def plan(desired: Desired, state: State) -> Plan:
     changes = [*layout.changes]
     if here is None:
         changes += content.moved(desired, state, layout)
-    changes += _fstab(desired, state, layout)
-    changes += _mount(desired, state, layout, here)
+    line = _fstab(desired, state, layout)
+    changes += [*line, *_mount(desired, state, layout, here, bool(line))]
     changes += _filesystem_update(desired, state, layout)
     changes += _attributes(desired, state, layout, here)
     changes += content.old_copy(desired, state, layout)
@@ -148,10 +149,14 @@ def _adopted(desired: Desired, state: State, disk: Disk, node: Node) -> Layout:
         raise _not_ours(disk, f"a partition that ends behind the disk ({size_text(disk.node.size)})")
     layout = Layout(node.path, KINDS[found.kind], found.uuid, node.size, False)
     free = disk.node.size - node.start - node.size
-    if not (desired.grow and node is not disk.node and free >= _END and disk.node.signature.table == "gpt"):
+    if not (desired.grow and node is not disk.node and free >= _END):
         return layout
+    if disk.node.signature.table != "gpt":
+        note = f"the disk has {size_text(free)} behind the partition; only GPT partitions are grown"
+        return replace(layout, changes=(Change("partition", node.path, "none", notes=(note,)),))
+    number = re.sub(r"^.*\D", "", node.name)
     before, after = {"size": size_text(node.size)}, {"size": size_text(disk.node.size - node.start)}
-    grow = ("sfdisk", "--quiet", "--no-reread", "--wipe", "never", "--wipe-partitions", "never", "-N", "1", disk.node.path)
+    grow = ("sfdisk", "--quiet", "--no-reread", "--wipe", "never", "--wipe-partitions", "never", "-N", number, disk.node.path)
     steps = (
         Step("sfdisk", {"argv": grow, "text": ", +\n"}),
         Step("partx", {"argv": ("partx", "-u", disk.node.path)}),
@@ -228,7 +233,7 @@ def _fstab(desired: Desired, state: State, layout: Layout) -> List[Change]:
     node = current_node(state.disk)
 
     def ours(line: fstab.Entry) -> bool:
-        return line.source == entry.source or line.path == path or bool(node and state.sources.get(line.source) == node.name)
+        return line.source == entry.source or line.path == path or _means(line, state, node)
 
     for line in (line.entry for line in fstab.parse(state.table)):
         if line and line.path == path and not (line.source == entry.source or _gone(line, state, node)):
@@ -252,26 +257,28 @@ def _fstab(desired: Desired, state: State, layout: Layout) -> List[Change]:
     return [Change("fstab", path, "update" if before else "create", before, {"lines": str(entry)}, (), steps)]
 
 
+def _means(line: fstab.Entry, state: State, node: Optional[Node]) -> bool:
+    """Whether a line names our own device, in whatever way."""
+    return node is not None and node.name != "" and state.sources.get(line.source) == node.name
+
+
 def _gone(line: fstab.Entry, state: State, node: Optional[Node]) -> bool:
     """Whether a line names our own device by another name, or a block device that is no longer there."""
-    means = state.sources.get(line.source, "")
-    if means:
-        return node is not None and means == node.name
+    if state.sources.get(line.source):
+        return _means(line, state, node)
     return line.source.startswith(("UUID=", "LABEL=", "PARTUUID=", "PARTLABEL=", "/dev/"))
 
 
-def _mount(desired: Desired, state: State, layout: Layout, here: Optional[Mount]) -> List[Change]:
+def _mount(desired: Desired, state: State, layout: Layout, here: Optional[Mount], reloaded: bool) -> List[Change]:
     path = str(desired.path)
     source = uuid_name(layout.uuid)
     if here is None:
         options = ",".join(mounts.kernel_options(desired.options))
         argv = ("mount", "-t", layout.kind.name, *(("-o", options) if options else ()), layout.node, path)
         after = {"source": source, "path": path, "options": ",".join(desired.options)}
-        steps = (
-            Step("make_directory", {"path": path}),
-            Step("mount", {"argv": argv}),
-            Step("restore_context", {"path": path}),
-        )
+        # A unit of an older fstab, for another device, would make systemd unmount it again.
+        reload = () if reloaded else (Step("make_directory", {"path": path}), Step("daemon_reload", {}))
+        steps = (*reload, Step("mount", {"argv": argv}), Step("restore_context", {"path": path}))
         return [Change("mount", path, "create", None, after, (), steps)]
     different = mounts.difference(desired.options, here)
     if not different:
@@ -333,7 +340,7 @@ def _forgotten(desired: Desired, state: State) -> List[Change]:
     known |= {uuid_name(node.signature.uuid)} if node and node.signature.uuid else set()
 
     def ours(line: fstab.Entry) -> bool:
-        source = line.source in known or bool(node and state.sources.get(line.source) == node.name)
+        source = line.source in known or _means(line, state, node)
         if desired.path is None:
             return source
         return line.path == desired.path and (source or _gone(line, state, node))

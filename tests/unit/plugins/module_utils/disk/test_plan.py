@@ -68,7 +68,7 @@ def verbs(changes: tuple[Change, ...]) -> list[str]:
 
 
 LINE = ["make_directory", "write_fstab", "daemon_reload"]
-MOUNT = ["make_directory", "mount", "restore_context"]
+MOUNT = ["mount", "restore_context"]
 MAKE = ["mkfs.ext4", "wait_for_link"]
 MOVE = ["mount_aside", "copy_content", "verify_content", "switch_content", "promote_content", "umount"]
 FULL = Folder(exists=True, real=PATH, names=("a", "b"), size=5 * MIB, inodes=2, uid=33, gid=33, mode="2775")
@@ -86,7 +86,7 @@ DONE: dict[str, tuple[Desired, State, list[str]]] = {
         [*MAKE, *LINE, *MOUNT],
     ),
     "filesystem made": (WANTED, UNMOUNTED, [*LINE, *MOUNT]),
-    "line written": (WANTED, replace(UNMOUNTED, table=(ROOT + FSTAB).encode()), MOUNT),
+    "line written": (WANTED, replace(UNMOUNTED, table=(ROOT + FSTAB).encode()), ["make_directory", "daemon_reload", *MOUNT]),
     "mounted, no line": (WANTED, done(table=ROOT), LINE),
     "done": (WANTED, done(), []),
     "done, mounted twice": (WANTED, done(mounts=(MOUNTED, replace(MOUNTED, path="/mnt"))), []),
@@ -274,9 +274,10 @@ def test_the_partition_starts_at_one_mebibyte(sector: int, start: int) -> None:
 
 def test_a_volume_that_does_not_exist_yet_is_predicted() -> None:
     """What is decided later reads so, and nothing fails on it."""
-    unknown = replace(state(replace(BLANK, node=Node(""))), seed="")
+    unknown = replace(state(replace(BLANK, node=Node("")), sources={"host:/x": ""}), seed="", table=b"host:/x /x nfs\n")
     result = plan(replace(WANTED, volume=KNOWN_AFTER_APPLY), unknown).to_result()
     assert [change["kind"] for change in result["plan"]] == ["partition", "filesystem", "fstab", "mount"]
+    assert "host:/x" not in str(result["diff"])
     assert f"UUID={KNOWN_AFTER_APPLY} {PATH}" in str(result["diff"]).replace("\\\\040", " ")
 
 
@@ -286,6 +287,13 @@ def test_a_second_move_does_not_overwrite_the_first_old_copy() -> None:
     change = plan(replace(WANTED, content="move"), replace(UNMOUNTED, folder=replace(FULL, old=(old,)))).changes[0]
     assert change.after is not None
     assert change.after["old copy"] == f"{old}-2"
+
+
+def test_a_grown_disk_with_an_old_table_is_told_of() -> None:
+    """Only GPT partitions are grown; nothing is left out in silence."""
+    result = plan(WANTED, done(disk=replace(LARGER, node=replace(LARGER.node, signature=Signature(table="dos"))))).to_result()
+    assert not result["changed"]
+    assert "only GPT partitions are grown" in result["notes"][0]
 
 
 def test_disks_that_are_written_are_asked_again_whether_they_are_blank() -> None:
