@@ -57,7 +57,10 @@ class Runner:
         """One step: a program by its argv, or a method of this class."""
         if "argv" not in step.params:
             method: Callable[..., None] = getattr(self, step.verb)
-            return method(**step.params)
+            try:
+                return method(**step.params)
+            except OSError as error:
+                raise CommandFailed(str(error), resource=step.verb.replace("_", " "), operation=step.verb) from error
         if "blank" in step.params:
             self._still_blank(step.params["blank"])
         try:

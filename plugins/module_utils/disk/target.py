@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Any, Dict
 
-from ..engine.errors import InvalidInput
+from ..engine.errors import InvalidInput, Refused
 from ..engine.plan import Plan
 from ..engine.reconcile import Target
 from . import mounts, probe
@@ -28,6 +29,8 @@ class DiskTarget(Target):
 
     def read(self) -> State:
         """What is on the disk and on the machine."""
+        if os.geteuid() != 0:
+            raise Refused("only root can read disks", resource=self.desired.name, do="Set `become: true`.")
         state = probe.read(self.machine, self.desired, self.patience)
         self.patience = 0
         return state

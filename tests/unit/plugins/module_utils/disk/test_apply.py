@@ -119,6 +119,13 @@ def test_a_partition_that_the_kernel_does_not_show_is_asked_for(fake: Fake) -> N
     assert fake.programs.asked == ["partx -u /dev/vdb"]
 
 
+def test_an_error_of_the_system_is_told_with_the_step(fake: Fake) -> None:
+    """Not as a traceback."""
+    fake.write("/srv", "a file")
+    with pytest.raises(CommandFailed, match=r"make directory: .*File exists|Not a directory"):
+        run(fake, Step("make_directory", {"path": "/srv/data"}))
+
+
 def test_findmnt_is_read_by_path() -> None:
     """Errors by the path they belong to; warnings are none."""
     assert verify_problems((FIXTURES / "findmnt-verify.txt").read_text()) == {
