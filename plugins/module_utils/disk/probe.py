@@ -13,7 +13,7 @@ import stat
 from dataclasses import replace
 from typing import Dict, List, Optional, Tuple
 
-from ..engine.errors import InvalidInput, NotFound
+from ..engine.errors import Ambiguous, InvalidInput, NotFound
 from . import filesystems, fstab, holders, mounts
 from .machine import PACKAGES, Machine
 from .state import MIB, Desired, Disk, Folder, Holder, Mount, Node, Signature, State, size_text
@@ -66,6 +66,8 @@ def find(machine: Machine, desired: Desired) -> str:
     disks = [name for name in machine.names("/sys/block") if not _NOT_A_VOLUME.match(name)]
     if desired.volume:
         found = [name for name in disks if volume_id(serial_of(machine, name)) == desired.volume]
+        if len(found) > 1:
+            raise Ambiguous("several disks have its serial number", resource=desired.volume, found=", ".join(found))
         if found or not desired.device:
             return found[0] if found else ""
         # Xen shows no serial numbers: there the attach name is all there is.

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk import filesystems, holders, probe
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.state import MIB, Desired, Signature
-from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import CommandFailed, InvalidInput, NotFound
+from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import Ambiguous, CommandFailed, InvalidInput, NotFound
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +26,14 @@ def test_a_volume_is_found_by_its_serial_number(fake: Fake, name: str, serial: s
     assert state.disk is not None
     assert state.disk.node.path == f"/dev/{name}"
     assert state.seed == VOLUME.volume
+
+
+def test_two_disks_with_its_serial_number_are_refused(fake: Fake) -> None:
+    """Neither is taken."""
+    fake.disk("vdb", "vol00000000000000001")
+    fake.disk("vdc", "vol00000000000000001")
+    with pytest.raises(Ambiguous, match="vdb, vdc"):
+        probe.find(fake.machine, VOLUME)
 
 
 def test_a_disk_that_appears_late_is_waited_for(fake: Fake) -> None:
