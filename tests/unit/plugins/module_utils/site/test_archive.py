@@ -9,6 +9,7 @@ import stat
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import InvalidInput, NotFound, Refused
@@ -35,7 +36,7 @@ def test_zip_and_tar_of_the_same_files_hold_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
-def test_every_compression_of_tar_is_read(tmp_path: Path, mode: str) -> None:
+def test_every_compression_of_tar_is_read(tmp_path: Path, mode: Any) -> None:
     """The kind is found in the content, whatever the name ends with."""
     with tarfile.open(tmp_path / "site.bin", mode) as archive:
         info = tarfile.TarInfo("./index.html")
