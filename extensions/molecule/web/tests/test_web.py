@@ -8,7 +8,7 @@ from typing import Any
 
 IMAGES = "/var/www/html/images"
 
-testinfra_hosts = ["ansible://web"]
+testinfra_hosts = ["ansible://web_servers"]
 
 
 def test_the_images_are_on_their_own_disk(host: Any) -> None:
