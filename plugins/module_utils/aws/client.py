@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -11,6 +12,7 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Dict, Iterator, List, Mapping, Optional
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -22,6 +24,7 @@ BOTOCORE_IMPORT_ERROR: Optional[str] = None
 try:
     import botocore.config
     import botocore.exceptions
+    import botocore.loaders
     import botocore.session
     from botocore import xform_name
 except ImportError:
@@ -71,6 +74,19 @@ class Connection:
             raise InvalidInput("profile and access_key are both given", do="Choose one of them.")
         if self.validate_certs and self.ca_bundle and not os.path.exists(os.path.expanduser(self.ca_bundle)):
             raise InvalidInput("the CA bundle is not there", wanted=self.ca_bundle, do="Correct ca_bundle.")
+
+
+@lru_cache(maxsize=None)  # noqa: UP033 - functools.cache is younger than Python 3.8
+def _loader() -> Any:
+    """The descriptions of the services: large, the same for all clients, and read once per process."""
+    return botocore.loaders.create_loader(os.environ.get("AWS_DATA_PATH"))
+
+
+def warm_up() -> None:
+    """Load in this process what every client needs, so that processes forked from it have it. Makes no call."""
+    if BOTOCORE_IMPORT_ERROR is None:
+        with contextlib.suppress(SteadfastError):
+            Client(Connection(region="us-east-1", access_key="none", secret_key="none"))  # noqa: S106
 
 
 def require_botocore() -> None:
@@ -199,6 +215,7 @@ class Client:
         try:
             if self._session is None:
                 self._session = botocore.session.Session(profile=connection.profile)
+                self._session.register_component("data_loader", _loader())
             raw = self._session.create_client(
                 self.service,
                 region_name=connection.region,

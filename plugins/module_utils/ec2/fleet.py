@@ -149,12 +149,38 @@ def _deletions(going: _Going, context: Context) -> List[Change]:
         changes.append(volume.delete(fact, name, ((instance.KIND, holder),) if holder else ()))
     changes += [elastic_ip.delete(fact, name) for name, fact in going.elastic_ip.items()]
     leaving = [fact["id"] for fact in going.security_group.values()]
+    _refuse_held(going, context)
     for fact in going.security_group.values():
         users = tuple(
             (instance.KIND, name) for name, one in going.instance.items() if fact["id"] in {group["id"] for group in one["security_groups"]}
         )
         changes.append(security_group.delete(fact, context, users, leaving))
     return changes
+
+
+def _refuse_held(going: _Going, context: Context) -> None:
+    """A group cannot go while something that stays holds it, and is not declared to let go of it."""
+    declared = context.security_groups
+    for name, fact in going.security_group.items():
+        holders = [
+            f"the rules of {other['name']}"
+            for other in context.world.security_groups
+            if other["name"] not in going.security_group and fact["id"] in security_group.named_in(other, declared.get(other["name"]))
+        ]
+        holders += [
+            f"instance {one['name']}"
+            for one in context.world.instances
+            if one["state"] not in facts.GONE and one["id"] not in {gone["id"] for gone in going.instance.values()}
+            if fact["id"] in {group["id"] for group in one["security_groups"]} and _keeps_groups(one, context)
+        ]
+        if holders:
+            do = "Declare their rules or groups without it, or keep it."
+            raise Refused("is to be deleted, but is still in use", resource=f"security_group {name}", found=", ".join(holders), do=do)
+
+
+def _keeps_groups(fact: Facts, context: Context) -> bool:
+    member = context.instances.get(fact["member"] or fact["name"] or "")
+    return member is None or member.security_groups is None
 
 
 def _already_absent(declaration: Declaration, going: _Going) -> List[Change]:

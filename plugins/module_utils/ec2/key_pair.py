@@ -112,7 +112,7 @@ def _compare(desired: KeyPair, actual: Facts, there: Optional[KeyFile]) -> None:
             resource=where,
             wanted=there.path,
             found=f"fingerprint {actual['fingerprint']}",
-            do="Bring the file from where it was made, choose another name, or delete the key pair (state: absent) and run again for a new one.",
+            do="Bring the file from where it was made, take another name, or delete the key pair (state: absent) and run again.",
         )
     if in_account and not key_files.same(there.public_key, in_account):
         raise Refused(

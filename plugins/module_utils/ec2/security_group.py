@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Dict, Iterable, List, Mapping, Set, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Set, Tuple
 
 from ..aws import tags as tag_words
 from ..engine.errors import InvalidInput, Refused
@@ -66,6 +66,13 @@ def delete(actual: Facts, context: Context, requires: Tuple[Tuple[str, str], ...
             steps.append(_step(direction.revoke, actual["id"], holding))
     steps.append(Step("DeleteSecurityGroup", {"GroupId": actual["id"]}))
     return Change(KIND, actual["name"], "delete", _shown(actual, context), None, ("is declared absent",), tuple(steps), requires)
+
+
+def named_in(actual: Facts, desired: Optional[SecurityGroup]) -> Set[str]:
+    """Ids of the groups that the rules of a group name and go on naming, because those rules are not declared."""
+    places = (("rules", "ingress"), ("egress_rules", "egress"))
+    kept = [actual[place] for name, place in places if desired is None or getattr(desired, name) is None]
+    return {str(rule.source) for permissions in kept for rule in rule_words.from_api(permissions) if rule.kind == "group"}
 
 
 def _create(desired: SecurityGroup, context: Context) -> Change:

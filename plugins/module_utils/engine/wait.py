@@ -35,7 +35,7 @@ class Pace:
 
     def delay(self, looks: int) -> float:
         """Seconds between look number `looks` and the next."""
-        return min(self.most, self.first * self.growth**looks)
+        return min(self.most, self.first * self.growth ** min(looks, 32))
 
 
 @dataclass

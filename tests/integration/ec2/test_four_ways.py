@@ -1,0 +1,154 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Every module, every kind of change: check → apply → apply → check gives changed yes, yes, no, no."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .conftest import Answer, Playbook
+
+DEBIAN = {"name": "debian-12-amd64-*", "owner": "136693071363"}
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJSN2Nu/2AhHGSBzD1RnEk4kpUpp4ZvfQeFzPjSzqwYb me"
+WEB = {"name": "web", "image": DEBIAN, "instance_type": "t3.micro"}
+FLEET = {
+    "name": "moso-dev-nvir",
+    "tags": {"Project": "moso", "Environment": "dev"},
+    "key_pairs": [{"name": "Moso-dev-nvir", "private_key_file": "~/Moso-dev-nvir.pem"}],
+    "security_groups": [
+        {
+            "name": "moso-web-dev-sg",
+            "description": "web servers",
+            "rules": [
+                {"ports": [22], "cidr": "my_ip"},
+                {"ports": [80], "cidr": "0.0.0.0/0"},
+                {"ports": ["8000-8010"], "group": "moso-web-dev-sg"},
+            ],
+        }
+    ],
+    "instances": [
+        {
+            **WEB,
+            "count": 2,
+            "key_pair": "Moso-dev-nvir",
+            "security_groups": ["moso-web-dev-sg"],
+            "zone": ["use1-az1", "use1-az2"],
+            "user_data": "#!/bin/sh\ntrue\n",
+            "elastic_ip": True,
+            "volumes": [{"name": "images", "size": 8, "type": "gp3", "device": "/dev/sdf"}, {"name": "logs", "size": 2}],
+        }
+    ],
+}
+
+
+def fleet(**changes: Any) -> dict[str, Any]:
+    """The fleet, with some of its options otherwise."""
+    return {**FLEET, **changes}
+
+
+def member(**changes: Any) -> dict[str, Any]:
+    """The fleet, with some options of its instances otherwise."""
+    return fleet(instances=[{**FLEET["instances"][0], **changes}])
+
+
+#: {story: [(module, options), …]}: each step is a change to what the steps before it left.
+STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
+    "key_pair": [
+        ("key_pair", {"name": "made", "private_key_file": "~/made.pem"}),
+        ("key_pair", {"name": "made", "private_key_file": "~/made.pem", "tags": {"Project": "moso"}}),
+        ("key_pair", {"name": "made", "tags": {}}),
+        ("key_pair", {"name": "rsa", "private_key_file": "~/rsa.pem", "key_type": "rsa"}),
+        ("key_pair", {"name": "imported", "public_key": PUBLIC_KEY, "tags": {"a": "b"}}),
+        ("key_pair", {"name": "made", "state": "absent"}),
+    ],
+    "security_group": [
+        ("security_group", {"name": "web", "description": "web servers", "rules": [{"ports": [22], "cidr": "my_ip", "description": "me"}]}),
+        (
+            "security_group",
+            {"name": "web", "rules": [{"ports": [80, "8000-8010"], "cidr": ["0.0.0.0/0", "::/0"]}, {"ports": [22], "group": "web"}]},
+        ),
+        (
+            "security_group",
+            {"name": "web", "rules": [{"protocol": "icmp", "cidr": "10.0.0.0/8"}, {"protocol": "all", "cidr": "10.1.0.0/16"}]},
+        ),
+        ("security_group", {"name": "web", "egress_rules": [{"protocol": "udp", "ports": [53], "cidr": "10.0.0.2/32"}]}),
+        ("security_group", {"name": "web", "rules": [], "tags": {"Role": "web"}}),
+        ("security_group", {"name": "web", "state": "absent"}),
+    ],
+    "instance": [
+        ("instance", {**WEB, "zone": "use1-az2", "tags": {"Role": "web"}}),
+        ("instance", {"name": "web", "tags": {"Role": "db"}}),
+        ("instance", {"name": "web", "metadata_options": {"http_put_response_hop_limit": 2}}),
+        ("instance", {"name": "web", "instance_type": "t3.small", "on_change": {"instance_type": "restart"}}),
+        ("instance", {"name": "web", "state": "stopped"}),
+        ("instance", {"name": "web", "state": "running"}),
+        ("instance", {"name": "web", "state": "absent"}),
+        ("instance", {**WEB, "state": "stopped"}),
+    ],
+    "volume": [
+        ("volume", {"name": "data", "size": 2, "zone": "use1-az1", "tags": {"a": "b"}}),
+        ("volume", {"name": "data", "size": 4, "iops": 4000, "throughput": 200}),
+        ("instance", {**WEB, "zone": "use1-az1"}),
+        ("volume", {"name": "data", "instance": "web"}),
+        ("volume", {"name": "data", "instance": "web", "delete_on_termination": True}),
+        ("volume", {"name": "more", "size": 1, "instance": "web"}),
+        ("volume", {"name": "data", "instance": "", "tags": {}}),
+        ("volume", {"name": "data", "state": "absent"}),
+        ("volume", {"name": "more", "state": "absent"}),
+    ],
+    "elastic_ip": [
+        ("elastic_ip", {"name": "entry", "tags": {"a": "b"}}),
+        ("instance", WEB),
+        ("elastic_ip", {"name": "entry", "instance": "web"}),
+        ("instance", {**WEB, "name": "spare"}),
+        ("elastic_ip", {"name": "entry", "instance": "spare"}),
+        ("elastic_ip", {"name": "entry", "instance": ""}),
+        ("elastic_ip", {"name": "entry", "state": "absent"}),
+    ],
+    "fleet": [
+        ("fleet", FLEET),
+        ("fleet", member(instance_type="t3.small", on_change={"instance_type": "restart"})),
+        ("fleet", member(volumes=[{"name": "images", "size": 16}, {"name": "logs", "size": 2}])),
+        ("fleet", fleet(tags={"Project": "moso"})),
+        ("fleet", fleet(security_groups=[{"name": "moso-web-dev-sg", "rules": [{"ports": [22], "cidr": "my_ip"}]}])),
+        ("fleet", {**member(count=1), "prune": True}),
+        ("fleet", {**member(count=1, elastic_ip=False), "delete_volumes": True, "prune": True}),
+        ("fleet", {"name": "moso-dev-nvir", "state": "absent"}),
+        ("fleet", {"name": "moso-dev-nvir", "state": "absent", "delete_volumes": True}),
+    ],
+}
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_four_ways(story: str, playbook: Playbook) -> None:
+    """changed = yes, yes, no, no; the diffs of check and apply are equal; checks write nothing; no warnings."""
+    steps = STORIES[story]
+    tasks = [
+        {f"steadfast.ec2.{module}": options, "check_mode": check, "diff": True}
+        for module, options in steps
+        for check in (True, False, False, True)
+    ]
+    answers = playbook.run(tasks)
+    for number, (module, options) in enumerate(steps):
+        four = answers[4 * number : 4 * number + 4]
+        label = f"{story} step {number}: {module} {options}"
+        _check_one(label, four)
+
+
+def _check_one(label: str, four: list[Answer]) -> None:
+    for answer in four:
+        assert not answer.result.get("failed"), f"{label}: {answer.result.get('msg')}"
+        assert "warnings" not in answer.result, label
+    assert [answer.result["changed"] for answer in four] == [True, True, False, False], (
+        label,
+        [a.result["summary"] for a in four],
+        four[2].result["plan"],
+    )
+    check, apply, again, check_again = four
+    assert check.result["diff"] == apply.result["diff"], label
+    assert check.result["plan"] == apply.result["plan"], label
+    assert again.result["diff"] == check_again.result["diff"] == [], label
+    assert [answer.writes for answer in (check, again, check_again)] == [[], [], []], label
+    assert apply.writes, label
