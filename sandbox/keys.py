@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Iterator, Optional, Tuple
 
 from sandbox.settings import CHECKOUT
 
-PLACES = (CHECKOUT / ".dev" / "keys", Path.home() / ".ssh")
+#: Where keys are looked for: where the inventory of the sandbox puts them, then where people keep theirs.
+PLACES = (Path(os.environ.get("STEADFAST_KEYS") or CHECKOUT / ".dev" / "keys"), Path.home() / ".ssh")
 
 
 def find_private_key(public_key: str, places: Tuple[Path, ...] = PLACES) -> Optional[str]:

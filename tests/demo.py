@@ -42,7 +42,10 @@ def web_server() -> dict[str, Any]:
     running = [instance for instance in status["instances"] if instance["state"] == "running" and instance["public_ip"]]
     if not running:
         raise Unproven("no instance with a public address is running")
-    return dict(running[0])
+    machine = dict(running[0])
+    if not machine["key_file"]:
+        raise Unproven(f"the private key of {machine['key_name']} is in none of the places where the sandbox looks for it")
+    return machine
 
 
 def ssh(machine: dict[str, Any]) -> list[str]:
