@@ -197,7 +197,7 @@ class _Run:
             return
         details = {
             "done": [_account(job) for job in self._jobs.values() if job.done],
-            "failed": [{**_account(job), "error": job.error.to_dict()} for job in failed if job.error],
+            "failed_changes": [{**_account(job), "error": job.error.to_dict()} for job in failed if job.error],
             "not_done": [_account(job) for job in self._jobs.values() if not job.done and not job.error],
         }
         error = _summary(failed, details)
@@ -229,7 +229,8 @@ def _account(job: _Job) -> Dict[str, Any]:
 
 
 def _summary(failed: List[_Job], details: Mapping[str, List[Any]]) -> SteadfastError:
-    counts = f"{len(details['done'])} done, {len(details['failed'])} failed, {len(details['not_done'])} not begun or not finished"
+    done, not_done = len(details["done"]), len(details["not_done"])
+    counts = f"{done} done, {len(failed)} failed, {not_done} not begun or not finished"
     if not failed:
         waiting = ", ".join(f"{item['kind']} {item['name']}" for item in details["not_done"])
         return PartlyApplied(f"the changes wait for each other ({counts})", resource=waiting)
@@ -237,7 +238,7 @@ def _summary(failed: List[_Job], details: Mapping[str, List[Any]]) -> SteadfastE
     if len(failed) == 1 and isinstance(first.error, SteadfastError):
         error = first.error
         error.resource = error.resource or f"{first.change.kind} {first.change.name}"
-        if len(details["done"]) + len(details["not_done"]):
+        if done + not_done:
             error.do = f"{error.do} Of the plan: {counts}; run again to go on from there.".strip()
         return error
     causes = "; ".join(f"{job.change.kind} {job.change.name}: {job.error.why}" for job in failed if job.error)
