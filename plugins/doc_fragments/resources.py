@@ -311,7 +311,7 @@ _FLEET = {
     "state": {
         "description": [
             "V(present) brings everything to what is declared.",
-            "V(absent) deletes everything that the fleet owns, declared here or not. Volumes are kept unless O(delete_volumes) says otherwise.",
+            "V(absent) deletes everything that the fleet owns, declared here or not. Volumes are kept unless O(delete_volumes) is set.",
         ],
         "type": "str",
         "choices": ["present", "absent"],

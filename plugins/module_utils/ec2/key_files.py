@@ -46,8 +46,7 @@ def generate(path: str, key_type: str, comment: str) -> str:
     """
     with tempfile.TemporaryDirectory(prefix=".steadfast-", dir=os.path.dirname(path)) as directory:
         fresh = os.path.join(directory, "key")
-        size = ["-b", "4096"] if key_type == "rsa" else []
-        _run(["ssh-keygen", "-q", "-t", key_type, *size, "-N", "", "-C", comment, "-f", fresh], path)
+        _run(["ssh-keygen", "-q", "-t", key_type, "-N", "", "-C", comment, "-f", fresh], path)
         os.chmod(fresh, 0o400)
         _to_disk(fresh)
         with contextlib.suppress(FileExistsError):
