@@ -14,23 +14,24 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.apply import Runner
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.machine import Machine
+from ansible_collections.steadfast.ec2.plugins.module_utils.disk.probe import find
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.state import Desired
-from ansible_collections.steadfast.ec2.plugins.module_utils.disk.target import DiskTarget
+from ansible_collections.steadfast.ec2.plugins.module_utils.disk.target import DiskTarget, report
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import SteadfastError
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.plan import Plan, Step
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.reconcile import reconcile
 
 
-class Killed(DiskTarget):
-    """Dies without a word after `steps` steps; lives where that is negative."""
+class Quick(DiskTarget):
+    """Leaves out daemon-reload, where dozens of runs would each wait for it; other tests do it for real."""
 
+    #: How many steps are done before it dies without a word; negative: all.
     steps = -1
 
     def apply(self, plan: Plan, actual: Any) -> None:
@@ -39,37 +40,86 @@ class Killed(DiskTarget):
 
 
 class _Counting(Runner):
+    left: list[int]
+
     def __init__(self, machine: Machine, disk: Any, timeout: float, left: int) -> None:
         super().__init__(machine, disk, timeout)
         object.__setattr__(self, "left", [left])  # a Runner is frozen
 
-    left: list[int]
-
     def daemon_reload(self) -> None:
-        """Left out here, where a dozen runs would each wait for it; the other tests do it for real."""
+        """Left out."""
 
     def one(self, step: Step) -> None:
-        left = self.left
-        if left[0] == 0:
+        if self.left[0] == 0:
             os.kill(os.getpid(), signal.SIGKILL)
-        left[0] -= 1
-        began = time.monotonic()
+        self.left[0] -= 1
         super().one(step)
-        print(f"{step.verb}: {time.monotonic() - began:.2f} s", file=sys.stderr)
 
 
-def outcome(desired: Desired, kind: type[DiskTarget] = DiskTarget) -> dict[str, Any]:
-    """The result of one real run: what a task would return, or the error as data."""
+def outcome(desired: Desired, kind: type[DiskTarget] = DiskTarget, check_mode: bool = False) -> dict[str, Any]:
+    """The result of one run: what a task would return, or the error as data."""
     try:
-        done = reconcile(kind(desired, Machine()), False)
+        done = reconcile(kind(desired, Machine()), check_mode)
     except SteadfastError as error:
         return {"error": error.to_dict(), "msg": error.message}
-    return json.loads(json.dumps(done.plan.to_result(), default=str))
+    return {**json.loads(json.dumps(done.plan.to_result(), default=str)), "disk": report(desired, done.actual)}
 
 
-def plans(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Real runs (not check mode) of many declarations."""
+def runs(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Real runs of many declarations."""
     return [outcome(Desired(**case)) for case in cases]
+
+
+def four_ways(case: dict[str, Any]) -> list[dict[str, Any]]:
+    """A declaration checked, applied, applied again and checked again."""
+    return [outcome(Desired(**case), check_mode=checked) for checked in (True, False, False, True)]
+
+
+def device(volume: str) -> str:
+    """The node of a volume."""
+    return f"/dev/{find(Machine(), Desired(volume=volume))}"
+
+
+def prepared(volume: str, commands: str) -> None:
+    """A disk of zeros, then the commands, in which $d is the disk; the kernel knows its partitions."""
+    disk = device(volume)
+    with open(disk, "r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        file.write(bytes(size))
+    shell(f"d={disk}; blockdev --rereadpt $d; {commands}\nsync; udevadm settle; blockdev --rereadpt $d || true; udevadm settle")
+
+
+def digest(volume: str) -> str:
+    """A checksum over the whole of a volume, read from the disk and not from memory."""
+    shell(f"sync; blockdev --flushbufs {device(volume)}")
+    return hashlib.blake2b(Path(device(volume)).read_bytes()).hexdigest()
+
+
+def refused(case: dict[str, Any]) -> dict[str, Any]:
+    """For each starting state: what a run says, and whether the disk is the same to the byte."""
+    answers = {}
+    for name, commands in case["states"].items():
+        prepared(case["volume"], commands)
+        before = digest(case["volume"])
+        answer = outcome(Desired(volume=case["volume"], path=case["path"]))
+        answers[name] = {"msg": answer.get("msg", "it was done"), "untouched": digest(case["volume"]) == before}
+    prepared(case["volume"], "")
+    return answers
+
+
+def adopted(case: dict[str, Any]) -> dict[str, Any]:
+    """For each starting state: two runs, and what is mounted."""
+    answers = {}
+    for name, commands in case["states"].items():
+        prepared(case["volume"], commands)
+        desired = Desired(volume=case["volume"], path=case["path"])
+        changed = [outcome(desired, Quick).get("changed") for _ in range(2)]
+        found = Path(case["path"], "file")
+        answers[name] = {"changed": changed, "kept": found.read_text() if found.exists() else None}
+        outcome(replace(desired, state="absent"), Quick)
+    prepared(case["volume"], "")
+    return answers
 
 
 def shell(text: str) -> None:
@@ -123,29 +173,29 @@ def killed_move(case: dict[str, Any]) -> dict[str, Any]:
     wanted = tree(path)
     child = os.fork()
     if child == 0:
-        target = Killed(desired, Machine())
+        target = Quick(desired, Machine())
         target.steps = case["steps"]
         reconcile(target, False)
         os._exit(0)
     status = os.waitpid(child, 0)[1]
     if case.get("torn"):
         shell(f"cd /run/steadfast-disk/*/; {case['torn']}")
-    result = outcome(desired, Killed)
+    result = outcome(desired, Quick)
     old = sorted(str(entry) for entry in Path(path).parent.glob(f"{Path(path).name}.before-*"))
     aside = Path("/run/steadfast-disk")
     answer = {
         "killed": os.WIFSIGNALED(status),
         "result": result,
-        "changed_again": outcome(desired, Killed).get("changed"),
+        "changed_again": outcome(desired, Quick).get("changed"),
         "same": [tree(place) == wanted for place in (path, *old)],
         "is_mount": os.path.ismount(path),
         "marks": sorted(name for name in os.listdir(path) if name.startswith(".steadfast")),
         "aside": [name for name in os.listdir(aside) if os.path.ismount(aside / name)],
         "lines": Path("/etc/fstab").read_text().count(path),
     }
-    outcome(replace(desired, state="absent"), Killed)
-    disk = f"/dev/disk/by-id/virtio-{volume.replace('-', '')}"
-    shell(f"wipefs -qa {disk}-part1 {disk}; partx -d {disk} || true; rm -rf {path} {' '.join(old)}")
+    outcome(replace(desired, state="absent"), Quick)
+    shell(f"rm -rf {path} {' '.join(old)}")
+    prepared(volume, "")
     return answer
 
 

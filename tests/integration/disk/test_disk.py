@@ -9,69 +9,102 @@ from typing import Any
 
 import pytest
 
-from .conftest import MIB, TWIN, Guest, volume_id
+from .conftest import MIB, SIZE, Guest, volume_id
 
 pytestmark = pytest.mark.machine
 
-#: starting state → what the refusal says
+GPT = "sfdisk -q -X gpt $d"
+#: starting state → how it is made, what the refusal says
 REFUSED = {
-    "read-only": "is read-only and has no filesystem",
-    "foreign-gpt": "a gpt partition table with a partition that we did not make",
-    "empty-gpt": "a gpt partition table with no partition",
-    "two-partitions": "2 partitions",
-    "mbr": "a dos partition table with a partition that we did not make",
-    "swap": "swap",
-    "luks": "crypto_LUKS",
-    "stale": "no partition table, but ext4 .* at 1 MiB",
-    "backup-gpt": "the backup of a GPT partition table at its end",
-    "beyond": "partition",
-    "errors": "has recorded errors",
-    "twin-1": f"same UUID.*{TWIN}",
+    "a partition of somebody else": (
+        f"echo 'start=2048, type=linux' | {GPT}",
+        "a gpt partition table with a partition that we did not make",
+    ),
+    "an empty GPT": ("echo 'label: gpt' | sfdisk -q $d", "a gpt partition table with no partition"),
+    "two partitions": (f"printf 'size=20M\\nsize=20M\\n' | {GPT}", "2 partitions"),
+    "an MBR": ("echo 'start=2048, type=83' | sfdisk -q -X dos $d", "a dos partition table with a partition that we did not make"),
+    "swap": ("mkswap -q $d", "swap"),
+    "LUKS": ("printf 'LUKS\\xba\\xbe\\x00\\x01' | dd of=$d conv=notrunc status=none", "crypto_LUKS"),
+    "another kind of filesystem": ("mkfs.ext2 -q $d", r"found ext2 \(UUID"),
+    "a stale filesystem": ("mkfs.ext4 -q -E offset=1048576 $d 40M", "no partition table, but ext4 .* at 1 MiB"),
+    "the backup of a GPT": (
+        f"echo 'start=2048, type=linux' | {GPT}; dd if=/dev/zero of=$d bs=17408 count=1 conv=notrunc status=none",
+        "the backup of a GPT partition table at its end",
+    ),
+    "a GPT of a larger disk": (
+        "truncate -s 256M /tmp/x; echo start=2048 | sfdisk -q -X gpt /tmp/x; dd if=/tmp/x of=$d bs=1M count=1 conv=notrunc status=none",
+        "partition",
+    ),
+    "recorded errors": ("mkfs.ext4 -q $d; debugfs -w -R 'ssv state 3' $d 2>/dev/null", "has recorded errors"),
 }
-BLANK = {"path": "/srv/blank", "owner": "www-data", "mode": "0750", "label": "images"}
+IN_FILE = "mkdir -p /mnt; mount {0} /mnt; echo kept >/mnt/file; umount /mnt"
+ADOPTED = {
+    "on the whole disk": "mkfs.ext4 -q $d; " + IN_FILE.format("$d"),
+    "in somebody else's partition": f"echo 'start=2048' | {GPT}; udevadm settle; mkfs.ext4 -q ${{d}}1; " + IN_FILE.format("${d}1"),
+    "in an MBR partition": "echo 'start=2048' | sfdisk -q -X dos $d; udevadm settle; mkfs.ext4 -q ${d}1; " + IN_FILE.format("${d}1"),
+}
+BLANK: dict[str, Any] = {"volume": volume_id("blank"), "path": "/srv/blank", "label": "images"}
+
+
+def holds(runs: list[dict[str, Any]]) -> None:
+    """check, apply, apply, check: yes, yes, no, no; and what was predicted is what was done."""
+    assert [run.get("changed") for run in runs] == [True, True, False, False], runs
+    assert runs[0]["diff"] == runs[1]["diff"]
+    assert runs[0]["plan"] == runs[1]["plan"]
 
 
 def test_every_disk_that_is_not_blank_is_refused_and_not_a_byte_of_it_changes(guest: Guest) -> None:
     """The refusal says what was found; the checksum over the whole device stays."""
-    before = {name: guest.digest(name) for name in REFUSED}
-    answers = guest.call("plans", [{"volume": volume_id(name), "path": f"/srv/{name}"} for name in REFUSED])
-    said = {name: answer.get("msg", "it was done") for name, answer in zip(REFUSED, answers, strict=True)}
-    assert {name: text for name, text in said.items() if not re.search(REFUSED[name], text)} == {}
-    assert {name: guest.digest(name) for name in REFUSED} == before
-    assert "/srv/" not in guest.shell("cat /etc/fstab")
+    states = {name: commands for name, (commands, _) in REFUSED.items()}
+    answers = guest.call("refused", {"volume": volume_id("scratch"), "path": "/srv/refused", "states": states})
+    wrong = {name: answer["msg"] for name, answer in answers.items() if not re.search(REFUSED[name][1], answer["msg"])}
+    assert wrong == {}
+    assert [name for name, answer in answers.items() if not answer["untouched"]] == []
+    assert "/srv/" not in guest.shell("cat /etc/fstab; ls -d /srv/*", check=False)
 
 
-def test_the_root_disk_and_a_missing_disk_are_refused(guest: Guest) -> None:
-    """The disk that the machine runs from is mounted elsewhere; a disk that is not there is named, with those that are."""
-    root, missing = guest.call(
-        "plans",
+def test_other_disks_are_refused_with_what_is_there(guest: Guest) -> None:
+    """The disk that the machine runs from; one that is blank and read-only; one that is not there."""
+    root, read_only, missing = guest.call(
+        "runs",
         [
             {"volume": "vol-00000000000000000", "path": "/srv/root"},
+            {"volume": volume_id("read-only"), "path": "/srv/read-only"},
             {"volume": "vol-0fedcba9876543210", "path": "/srv/missing", "timeout": 1},
         ],
     )
     assert "is mounted elsewhere" in root["msg"]
+    assert "is read-only and has no filesystem" in read_only["msg"]
     assert "no such disk" in missing["msg"]
-    assert "vdb (vol00000000000000001, 128 MiB)" in missing["msg"]
+    assert f"(vol00000000000000001, {SIZE // MIB} MiB)" in missing["msg"]
+
+
+def test_two_disks_with_one_uuid_are_refused(guest: Guest) -> None:
+    """As after a restore from a snapshot: mounting by UUID could take either."""
+    make = "mkfs.ext4 -q -U 7e57ab1e-0000-4000-8000-000000000001 $(readlink -f /dev/disk/by-id/virtio-{0})"
+    names = [volume_id(name).replace("-", "") for name in ("scratch", "twin")]
+    guest.shell("; ".join([make.format(name) for name in names]))
+    for name in ("scratch", "twin"):
+        (answer,) = guest.call("runs", [{"volume": volume_id(name), "path": "/srv/twin"}])
+        assert "has the same UUID as vd" in answer["msg"]
 
 
 def test_blank_to_mounted_is_predicted_done_once_and_left_alone(guest: Guest) -> None:
-    """check, apply, apply, check: yes, yes, no, no; what was predicted is what is there."""
-    runs = guest.four_ways("blank", BLANK)
+    """With Ansible over ssh: what check mode predicted, down to the UUID and the line in fstab, is what is there."""
+    task = {"steadfast.ec2.disk": {**BLANK, "owner": "www-data", "mode": "0750"}}
+    runs = guest.play(*({**task, "check_mode": checked, "diff": True} for checked in (True, False, False, True)))
+    holds(runs)
     planned = {change["kind"]: {item["name"]: item["after"] for item in change["attributes"]} for change in runs[0]["plan"]}
-    there = runs[3]["disk"]
-    assert planned["filesystem"]["uuid"] == there["uuid"] == guest.shell("findmnt -no UUID /srv/blank")
-    assert guest.shell("grep -c /srv/blank /etc/fstab") == "1"
+    assert planned["filesystem"]["uuid"] == runs[3]["disk"]["uuid"] == guest.shell("findmnt -no UUID /srv/blank")
     assert guest.shell("grep /srv/blank /etc/fstab") == planned["fstab"]["lines"]
-    assert guest.shell("stat -c '%U %G %a' /srv/blank") == "www-data root 750"
-    assert there["label"] == "images"
-    assert there["mounted"] == ["/srv/blank"]
+    assert guest.shell("stat -c '%U %G %a' /srv/blank; findmnt -no LABEL /srv/blank") == "www-data root 750\nimages"
 
 
 def test_a_mount_that_drifted_is_brought_back(guest: Guest) -> None:
     """Remounted read-only by hand, another owner, another line in fstab: all differences, all mended."""
     guest.shell("chown 1:1 /srv/blank; mount -o remount,ro,noatime /srv/blank; sed -i 's/nofail,//' /etc/fstab")
-    runs = guest.four_ways("blank", BLANK)
+    runs = guest.call("four_ways", {**BLANK, "uid": 33})
+    holds(runs)
     assert [change["kind"] for change in runs[0]["plan"]] == ["fstab", "mount", "directory"]
     assert "rw,relatime" in guest.shell("findmnt -no OPTIONS /srv/blank")
 
@@ -80,7 +113,8 @@ def test_a_larger_volume_is_grown_while_it_is_used(guest: Guest) -> None:
     """Partition and filesystem follow the disk, and what is on it stays."""
     guest.shell("echo kept >/srv/blank/file")
     guest.machine.resize(volume_id("blank"), 400 * MIB)
-    runs = guest.four_ways("blank", BLANK)
+    runs = guest.call("four_ways", BLANK)
+    holds(runs)
     assert [(change["kind"], change["action"]) for change in runs[0]["plan"]] == [("partition", "update"), ("filesystem", "update")]
     assert int(guest.shell("df --output=size -m /srv/blank | tail -1")) > 300
     assert guest.shell("cat /srv/blank/file") == "kept"
@@ -88,34 +122,21 @@ def test_a_larger_volume_is_grown_while_it_is_used(guest: Guest) -> None:
 
 
 def test_filesystems_that_are_there_are_mounted_as_they_are(guest: Guest) -> None:
-    """On the whole disk or in somebody else's partition; a blank NVMe disk and one with 4096-byte sectors are made."""
-    names = ("whole", "partitioned", "nvme", "sectors")
-    cases = [{"volume": volume_id(name), "path": f"/srv/{name}"} for name in names]
-    for run in (0, 1):
-        answers = guest.call("plans", cases)
-        assert [answer.get("changed") for answer in answers] == [run == 0] * 4, answers
-    assert guest.shell("findmnt -no LABEL /srv/whole") == "whole"
-    assert "-part1" not in guest.shell("findmnt -no SOURCE /srv/whole")
-    table = guest.shell("sfdisk -d $(lsblk -npo PKNAME $(findmnt -no SOURCE /srv/sectors))")
-    assert "sector-size: 4096" in table
-    assert "start=         256" in table
-    assert guest.shell("findmnt -no SOURCE /srv/nvme").startswith("/dev/nvme")
+    """On the whole disk or in a partition that somebody else made: nothing is made, and the files are there."""
+    answers = guest.call("adopted", {"volume": volume_id("scratch"), "path": "/srv/adopted", "states": ADOPTED})
+    assert answers == {name: {"changed": [True, False], "kept": "kept\n"} for name in ADOPTED}
 
 
-def test_content_is_refused_moved_or_hidden_as_declared(guest: Guest) -> None:
-    """No decision, no mount; and nobody may be working in a directory that is moved."""
-    guest.shell("mkdir -p /srv/move; echo one >/srv/move/file")
-    untouched = guest.digest("move")
-    declared: dict[str, Any] = {"volume": volume_id("move"), "path": "/srv/move"}
-    refused = guest.call("plans", [declared])[0]
-    assert "the mount point is not empty" in refused["msg"]
-    assert "file" in refused["error"]["found"]
-    guest.shell("cd /srv/move && (nohup sleep 300 >/dev/null 2>&1 & echo $! >/run/holder)")
-    busy = guest.call("plans", [{**declared, "content": "move"}])[0]
-    guest.shell("kill $(cat /run/holder)")
+def test_content_is_refused_until_it_is_decided_and_nobody_works_there(guest: Guest) -> None:
+    """No decision, no mount; a directory that is in use is not moved."""
+    guest.shell("mkdir -p /srv/move; echo one >/srv/move/file; cd /srv/move; nohup sleep 900 >/dev/null 2>&1 & echo $! >/run/holder")
+    declared = {"volume": volume_id("scratch"), "path": "/srv/move"}
+    undecided, busy = guest.call("runs", [declared, {**declared, "content": "move"}])
+    guest.shell("kill $(cat /run/holder); rm -r /srv/move; ! grep /srv/move /etc/fstab")
+    assert "the mount point is not empty" in undecided["msg"]
+    assert undecided["error"]["found"] == "file"
     assert busy["error"]["code"] == "Busy"
-    assert re.search(r"sleep 300 \(pid \d+, user root\): /srv/move", busy["msg"])
-    assert guest.digest("move") == untouched
+    assert re.search(r"sleep 900 \(pid \d+, user root\): /srv/move", busy["msg"])
 
 
 KILLED: list[dict[str, Any]] = [
@@ -136,51 +157,52 @@ KILLED: list[dict[str, Any]] = [
 
 def test_a_move_that_is_killed_anywhere_loses_and_doubles_nothing(guest: Guest) -> None:
     """Killed with SIGKILL after each step, run again: all files are on the volume, and once more in the old copy."""
-    guest.shell("rm -rf /srv/move")
-    answers = guest.call("killed_moves", [{"volume": volume_id("move"), "path": "/srv/move", **case} for case in KILLED])
+    answers = guest.call("killed_moves", [{"volume": volume_id("scratch"), "path": "/srv/move", **case} for case in KILLED])
     for case, answer in zip(KILLED, answers, strict=True):
         assert answer.pop("killed"), case
-        assert "error" not in answer.pop("result"), case
+        result = answer.pop("result")
+        assert "error" not in result, (case, result)
         wanted = {"changed_again": False, "same": [True, True], "is_mount": True, "marks": [], "aside": [], "lines": 1}
         assert (case, answer) == (case, wanted)
 
 
 def test_a_busy_mount_is_left_alone_and_its_users_are_named(guest: Guest) -> None:
-    """Process, user, command and path; fstab and mount stay as they are. When they are gone, it is unmounted, then forgotten."""
-    guest.shell("exec 9>/srv/whole/open; nohup setpriv --reuid=www-data sleep 301 >/dev/null 2>&1 & echo $! >/run/holder")
-    fstab = guest.shell("cat /etc/fstab")
-    declared = {"volume": volume_id("whole"), "path": "/srv/whole", "state": "absent"}
-    busy = guest.call("plans", [declared])[0]
-    assert re.search(r"sleep 301 \(pid \d+, user www-data\): /srv/whole/open", busy["msg"])
-    assert guest.shell("cat /etc/fstab") == fstab
-    guest.shell("kill $(cat /run/holder); mountpoint /srv/whole")
-    answers = guest.call("plans", [declared, declared])
-    assert [answer.get("changed") for answer in answers] == [True, False]
-    assert "/srv/whole" not in guest.shell("cat /etc/fstab; cat /proc/mounts")
+    """Process, user, command and path; fstab and mount stay as they are."""
+    guest.shell("exec 9>/srv/blank/open; nohup setpriv --reuid=www-data sleep 901 >/dev/null 2>&1 & echo $! >/run/holder")
+    before = guest.shell("cat /etc/fstab")
+    (busy,) = guest.call("runs", [{**BLANK, "state": "absent"}])
+    guest.shell("kill $(cat /run/holder); rm /srv/blank/open; mountpoint /srv/blank")
+    assert busy["error"]["code"] == "Busy"
+    assert re.search(r"sleep 901 \(pid \d+, user www-data\): /srv/blank/open", busy["msg"])
+    assert guest.shell("cat /etc/fstab") == before
 
 
 def test_the_role_mounts_by_declared_name_and_detaches(guest: Guest) -> None:
-    """The name comes from the host's volumes; an unknown one is refused with those that exist, and predicted in check mode."""
-    volumes = {"images": {"id": volume_id("nvme"), "device": "/dev/sdf"}, "other": {"id": "vol-1"}}
-    role: dict[str, Any] = {"ansible.builtin.include_role": {"name": "data_disk"}}
+    """An unknown name is refused with those that exist, and foretold in check mode; an NVMe disk with 4096-byte sectors is made."""
+    name, tasks = "ansible.builtin.include_role", {"name": "steadfast.ec2.data_disk"}
     wrong = {"data_disk_mounts": [{"volume": "imagse", "path": "/srv/x"}]}
     right = {"data_disk_mounts": [{"volume": "images", "path": "/srv/nvme", "mode": "0711"}]}
+    look = "sh -c 'stat -c %a /srv/nvme; findmnt -no SOURCE /srv/nvme; sfdisk -d /dev/nvme0n1'"
+    said = {"ansible.builtin.set_fact": {"said": "{{ ansible_failed_result.msg }}"}}
     runs = guest.play(
-        {**role, "vars": wrong, "check_mode": False},
-        {**role, "vars": right},
-        {"ansible.builtin.include_role": {"name": "data_disk", "tasks_from": "detach"}, "vars": right},
-        ec2={"volumes": volumes},
+        {"block": [{name: tasks, "vars": wrong}], "rescue": [said]},
+        {"ansible.builtin.debug": {"msg": "{{ said }}"}},
+        {name: tasks, "vars": right},
+        {"ansible.builtin.command": look},
+        {name: {**tasks, "tasks_from": "detach"}, "vars": right},
+        ec2={"volumes": {"images": {"id": volume_id("nvme"), "device": "/dev/sdf"}, "other": {"id": "vol-1"}}},
     )
-    assert runs
+    assert "imagse, but this host has images, other" in runs[1]["msg"]
+    mode, source, *table = runs[3]["stdout"].splitlines()
+    assert (mode, source) == ("711", "/dev/nvme0n1p1")
+    assert any("sector-size: 4096" in line for line in table)
+    assert any(re.search(r"start= *256,", line) for line in table)
     assert "/srv/nvme" not in guest.shell("cat /etc/fstab; cat /proc/mounts")
 
 
 def test_mounts_are_back_after_a_reboot_and_a_missing_volume_does_not_keep_it_from_booting(guest: Guest) -> None:
     """fstab does it, without us; `nofail` lets the machine up when a volume is gone."""
-    guest.shell("umount /srv/sectors; sync")
-    guest.machine.detach(volume_id("sectors"))
+    guest.shell("echo 'UUID=00000000-dead-4000-8000-000000000000 /mnt ext4 defaults,nofail,x-systemd.device-timeout=5s 0 2' >>/etc/fstab")
     guest.reboot()
     assert guest.shell("cat /srv/blank/file") == "kept"
-    assert guest.shell("findmnt -no SOURCE /srv/partitioned")
-    assert not guest.shell("findmnt -no SOURCE /srv/sectors", check=False)
     assert guest.shell("systemctl is-active ssh") == "active"
