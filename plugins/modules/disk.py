@@ -100,6 +100,11 @@ summary:
   returned: success
   type: str
   sample: "Plan: 4 to create."
+notes:
+  description: What is not as it could be, and is not changed by the module.
+  returned: success
+  type: list
+  elements: str
 error:
   description: Why the task failed, as data.
   returned: failure
