@@ -9,6 +9,7 @@ import threading
 from typing import Any, Callable, Dict, Optional
 
 from sandbox.calls import CallLog
+from sandbox.ec2.lag import Lag
 from sandbox.faults import FaultBox, Faults
 from sandbox.hosting import Guest, Hosting
 from sandbox.lanes import Lanes
@@ -33,6 +34,7 @@ class Cloud:
         self.lock = threading.RLock()
         self.lanes = Lanes()
         self.faults = FaultBox()
+        self.lag = Lag()
         #: Machines that are on, by instance id.
         self.guests: Dict[str, Guest] = {}
         self.ports = Ports(self.lock, self.guests)
@@ -63,6 +65,7 @@ class Cloud:
             self.hosting.clear()
             self.pool.clear()
             self.faults.set(Faults())
+            self.lag.clear()
 
     def stop_machines(self) -> None:
         """Cut the power of every machine."""

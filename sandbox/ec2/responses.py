@@ -48,16 +48,20 @@ class Responses(InstanceCalls, VolumeCalls, ImageCalls, NetworkCalls, EC2Respons
         """Answer the call; a dry run ends here, before anything is looked at."""
         if self._get_param("DryRun", False):
             return self._failure(412, "DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+        self.cloud.lag.check(self.params)
         return super().call_action()
 
     def serialized(self, action_result: ActionResult) -> TYPE_RESPONSE:
         """The XML of a result, cut to the page that was asked for."""
-        key = paged_results().get(self._get_action())
-        result = action_result.result
+        action = self._get_action()
+        if isinstance(action_result.result, Exception):
+            return super().serialized(action_result)
+        self.cloud.lag.made(action, action_result.result, self.cloud.faults.faults.read_lag)
+        result = self.cloud.lag.visible(action_result.result) if action.startswith("Describe") else action_result.result
+        key = paged_results().get(action)
         if key and isinstance(result, dict) and isinstance(result.get(key), list):
-            result[key], token = page(result[key], self.params)
-            result["NextToken"] = token
-        return super().serialized(action_result)
+            result[key], result["NextToken"] = page(result[key], self.params)
+        return super().serialized(ActionResult(result))
 
     @staticmethod
     def _failure(status: int, code: str, message: str) -> TYPE_RESPONSE:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from sandbox.trouble import SandboxError
 from tests.integration.sandbox_cloud.aws import launch, refused, running
-from tests.support.sandbox import Sandbox
+from tests.support.sandbox import Sandbox, eventually
 
 
 def test_every_call_is_counted_and_told_apart_by_what_it_does(sandbox: Sandbox, ec2: Any, image_id: str) -> None:
@@ -78,6 +78,18 @@ def test_a_lost_response_is_a_call_that_happened(sandbox: Sandbox, ec2: Any) -> 
     except ConnectionClosedError:
         ec2.allocate_address()
     assert len(ec2.describe_addresses()["Addresses"]) == 2
+
+
+def test_what_was_just_made_is_not_found_for_a_while(sandbox: Sandbox, ec2: Any, image_id: str) -> None:
+    """Neither listed, nor by its id, nor for a tag; then it is there."""
+    sandbox.faults(read_lag=1)
+    instance_id = launch(ec2, image_id)["InstanceId"]
+    assert ec2.describe_instances()["Reservations"] == []
+    assert refused(ec2.describe_instances, InstanceIds=[instance_id])[0] == "InvalidInstanceID.NotFound"
+    tags = {"Resources": [instance_id], "Tags": [{"Key": "a", "Value": "b"}]}
+    assert refused(ec2.create_tags, **tags)[0] == "InvalidInstanceID.NotFound"
+    eventually(lambda: ec2.describe_instances()["Reservations"])
+    ec2.create_tags(**tags)
 
 
 def test_a_launch_without_capacity_makes_nothing(sandbox: Sandbox, ec2: Any, image_id: str) -> None:
