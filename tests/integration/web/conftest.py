@@ -93,7 +93,7 @@ class Web:
     def play(self, tasks: list[dict[str, Any]], *arguments: str, ends_well: bool = True, **variables: Any) -> Run:
         """Run tasks with ansible over ssh, as root."""
         host = {
-            "ansible_host": ADDRESS, "ansible_user": "admin", "ansible_become": True,
+            "ansible_host": ADDRESS, "ansible_user": "admin", "ansible_become": True, "ansible_ssh_timeout": 60,
             "ansible_ssh_private_key_file": str(self.directory / "key"), "ansible_ssh_common_args": shlex.join(self._options),
             **self.variables, **variables,
         }  # fmt: skip
