@@ -31,9 +31,13 @@ class Killed(BaseException):
 
 
 class Account:
-    """What is in the account. `calls` lists the operations carried out, in order."""
+    """What is in the account. `calls` lists the operations carried out, in order.
 
-    def __init__(self) -> None:
+    A passing state (pending, creating, …) is seen once before it is over; with `quick` it is over when it is looked at.
+    """
+
+    def __init__(self, quick: bool = False) -> None:
+        self.quick = quick
         self.key_pairs: dict[str, dict[str, Any]] = {}
         self.groups: dict[str, dict[str, Any]] = {}
         self.instances: dict[str, dict[str, Any]] = {}
@@ -147,7 +151,7 @@ class Api:
             volume = self.account.volumes[one["VolumeId"]]
             volume["Attachment"] = {"attaching": "attached"}.get(volume["Attachment"], volume["Attachment"])
             volume["State"] = {"creating": "available"}.get(volume["State"], volume["State"])
-        return {"Volumes": answer}
+        return {"Volumes": [self._volume(one["VolumeId"]) for one in found] if self.account.quick else answer}
 
     def _DescribeVolumesModifications(self, params: Any) -> Any:
         wanted = params["Filters"][0]["Values"]
@@ -159,6 +163,7 @@ class Api:
         for one in found:
             state = self.account.instances[one["InstanceId"]]["State"]
             state["Name"] = {"pending": "running", "stopping": "stopped", "shutting-down": "terminated"}.get(state["Name"], state["Name"])
+        answer = [self._instance(one["InstanceId"]) for one in found] if self.account.quick else answer
         return {"Reservations": [{"Instances": [one]} for one in answer]}
 
     def _instance(self, instance_id: str) -> dict[str, Any]:

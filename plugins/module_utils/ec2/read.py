@@ -97,7 +97,7 @@ class Reader:
         declaration = self._declaration
         calls: Calls = {}
         for kind, names in concerned(declaration).items():
-            if declaration.fleet and (declaration.whole or kind not in _BY_OWN_NAME):
+            if declaration.fleet and (kind not in _BY_OWN_NAME or self._looks_for_owned(kind)):
                 if declaration.whole or names:
                     calls[kind] = self._describe(kind, self._owned(names))
             elif names:
@@ -130,6 +130,10 @@ class Reader:
         if subnet_ids and "subnets" not in found:
             calls["subnets"] = lambda: self._client.pages("DescribeSubnets", "Subnets", {"Filters": [_filter("subnet-id", subnet_ids)]})
         return calls
+
+    def _looks_for_owned(self, kind: str) -> bool:
+        """Whether what the fleet owns matters beside what is declared. A key pair left over is no worry unless all is to go."""
+        return self._declaration.whole and (kind == "security_groups" or self._declaration.prune)
 
     def _missing(self, found: Mapping[str, Any]) -> Calls:
         """What is referred to, but does not belong to the fleet."""
