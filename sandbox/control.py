@@ -29,6 +29,8 @@ class Control:
             ("GET", "faults"): lambda r: self._cloud.faults.faults.to_dict(),
             ("POST", "faults"): self._set_faults,
             ("POST", "reset"): self._reset,
+            ("POST", "hold"): self._hold,
+            ("POST", "step"): lambda r: {"stepped": self._cloud.lanes.step()},
             ("POST", "stop"): self._end,
         }
         route = routes.get((method, path.split("/")[2]))
@@ -51,6 +53,11 @@ class Control:
     def _reset(self, request: Request) -> Dict[str, Any]:
         self._cloud.reset()
         return {"reset": True}
+
+    def _hold(self, request: Request) -> Dict[str, Any]:
+        on = bool(json.loads(request.get_data() or b"{}").get("on", True))
+        self._cloud.lanes.hold(on)
+        return {"held": on}
 
     def _end(self, request: Request) -> Dict[str, Any]:
         self._stop()

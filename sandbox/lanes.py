@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import Callable, Deque, Dict, List, Tuple
+from typing import Callable, Deque, Dict, List, Optional, Tuple
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,8 @@ class Lanes:
         self._due: List[Tuple[float, str]] = []
         self._running = 0
         self._closed = False
+        #: None: jobs run when they are due. A number: so many may still start.
+        self._allowed: Optional[int] = None
         threading.Thread(target=self._dispatch, name="lanes", daemon=True).start()
 
     def submit(self, lane: str, job: Job, delay: float = 0.0) -> None:
@@ -47,8 +49,24 @@ class Lanes:
         with self._changed:
             self._due.clear()
             self._waiting = {lane: deque() for lane in self._waiting}
+            self._allowed = None
             self._changed.wait_for(lambda: self._running == 0, timeout=60)
             self._waiting.clear()
+
+    def hold(self, on: bool) -> None:
+        """Start no job any more, whatever the time; or go on. For tests of what is only for a moment."""
+        with self._changed:
+            self._allowed = 0 if on else None
+            self._changed.notify_all()
+
+    def step(self, timeout: float = 30) -> bool:
+        """While held: let the job that comes first run, and wait for its end. False if there is none."""
+        with self._changed:
+            if not self._due:
+                return False
+            self._allowed = 1
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: self._allowed == 0 and self._running == 0, timeout)
 
     def wait(self, timeout: float) -> bool:
         """Wait until nothing is left to do; False if `timeout` came first."""
@@ -66,10 +84,12 @@ class Lanes:
     def _dispatch(self) -> None:
         with self._changed:
             while not self._closed:
-                pause = self._due[0][0] - time.monotonic() if self._due else None
-                if pause is None or pause > 0:
+                pause = self._due[0][0] - time.monotonic() if self._due and self._allowed != 0 else None
+                if pause is None or (pause > 0 and self._allowed is None):
                     self._changed.wait(pause)
                     continue
+                if self._allowed is not None:
+                    self._allowed -= 1
                 _, lane = heapq.heappop(self._due)
                 self._running += 1
                 self._pool.submit(self._run, lane)

@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import logging
+import uuid
+from functools import cache
 from typing import TYPE_CHECKING, Any, Callable, ClassVar, Dict, Tuple, Type
 
 from botocore.model import OperationNotFoundError
 from moto.core.exceptions import ServiceException
 from moto.core.request import Request
 from moto.core.responses import TYPE_RESPONSE, ActionResult
+from moto.core.utils import get_service_model
 from moto.ec2.responses import EC2Response
 
 from sandbox.ec2.envelope import error_body
@@ -19,6 +22,7 @@ from sandbox.ec2.instance_calls import InstanceCalls
 from sandbox.ec2.network_calls import NetworkCalls
 from sandbox.ec2.paging import page, paged_results
 from sandbox.ec2.volume_calls import VolumeCalls
+from sandbox.ec2.xml import Document
 
 if TYPE_CHECKING:
     from sandbox.cloud import Cloud
@@ -33,6 +37,21 @@ PAINTED = (
     "CreateVolumeResponse.State",
     "ModifyVolumeResponse.VolumeModification.ModificationState",
     "ModifyVolumeResponse.VolumeModification.Progress",
+)
+
+#: Answers that grow with the number of resources; the sandbox writes these by itself.
+LARGE = frozenset(
+    {
+        "RunInstances",
+        "DescribeInstances",
+        "DescribeInstanceStatus",
+        "DescribeVolumes",
+        "DescribeTags",
+        "DescribeNetworkInterfaces",
+        "DescribeAddresses",
+        "DescribeSnapshots",
+        "DescribeSecurityGroups",
+    }
 )
 
 
@@ -61,7 +80,16 @@ class Responses(InstanceCalls, VolumeCalls, ImageCalls, NetworkCalls, EC2Respons
         key = paged_results().get(action)
         if key and isinstance(result, dict) and isinstance(result.get(key), list):
             result[key], result["NextToken"] = page(result[key], self.params)
+        if action in LARGE:
+            body = self._document(action).write(result, str(uuid.uuid4()))
+            return 200, {"Content-Type": "text/xml", **self.response_headers}, body
         return super().serialized(ActionResult(result))
+
+    @classmethod
+    @cache
+    def _document(cls, action: str) -> Document:
+        operation = get_service_model("ec2").operation_model(action)
+        return Document(operation, cls.RESPONSE_KEY_PATH_TO_TRANSFORMER)
 
     @staticmethod
     def _failure(status: int, code: str, message: str) -> TYPE_RESPONSE:

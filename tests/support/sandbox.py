@@ -76,6 +76,19 @@ class Sandbox:
         """Switch faults on or off."""
         ask(self.endpoint, "faults", values)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """In the block no state passes by itself: pending stays pending, until `step`, or the end of the block."""
+        ask(self.endpoint, "hold", {"on": True})
+        try:
+            yield
+        finally:
+            ask(self.endpoint, "hold", {"on": False})
+
+    def step(self) -> bool:
+        """Let the next thing that waits happen; False if nothing waits."""
+        return bool(ask(self.endpoint, "step", {})["stepped"])
+
     def status(self) -> dict[str, Any]:
         """What `sandbox status --json` prints."""
         return ask(self.endpoint, "status")

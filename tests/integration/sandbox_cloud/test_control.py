@@ -82,7 +82,7 @@ def test_a_lost_response_is_a_call_that_happened(sandbox: Sandbox, ec2: Any) -> 
 
 def test_what_was_just_made_is_not_found_for_a_while(sandbox: Sandbox, ec2: Any, image_id: str) -> None:
     """Neither listed, nor by its id, nor for a tag; then it is there."""
-    sandbox.faults(read_lag=1)
+    sandbox.faults(read_lag=5)
     instance_id = launch(ec2, image_id)["InstanceId"]
     assert ec2.describe_instances()["Reservations"] == []
     assert refused(ec2.describe_instances, InstanceIds=[instance_id])[0] == "InvalidInstanceID.NotFound"

@@ -27,14 +27,15 @@ def image(ec2: Any, image_id: str) -> dict[str, Any]:
     return dict(ec2.describe_images(ImageIds=[image_id])["Images"][0])
 
 
-def test_a_snapshot_is_pending_first_and_keeps_the_size_it_was_made_with(ec2: Any) -> None:
+def test_a_snapshot_is_pending_first_and_keeps_the_size_it_was_made_with(sandbox: Sandbox, ec2: Any) -> None:
     """Growing the volume afterwards changes nothing about the snapshot."""
     volume_id = available(ec2)
     tags = [{"ResourceType": "snapshot", "Tags": [{"Key": "keep", "Value": "yes"}]}]
-    made = ec2.create_snapshot(VolumeId=volume_id, Description="before", TagSpecifications=tags)
-    assert (made["State"], made["VolumeSize"], made["Tags"]) == ("pending", 8, tags[0]["Tags"])
-    early = {"AvailabilityZone": ZONE, "SnapshotId": made["SnapshotId"]}
-    assert refused(ec2.create_volume, **early)[0] == "IncorrectState"
+    with sandbox.held():
+        made = ec2.create_snapshot(VolumeId=volume_id, Description="before", TagSpecifications=tags)
+        assert (made["State"], made["VolumeSize"], made["Tags"]) == ("pending", 8, tags[0]["Tags"])
+        early = {"AvailabilityZone": ZONE, "SnapshotId": made["SnapshotId"]}
+        assert refused(ec2.create_volume, **early)[0] == "IncorrectState"
     eventually(lambda: snapshot(ec2, made["SnapshotId"])["State"] == "completed")
     ec2.modify_volume(VolumeId=volume_id, Size=20)
     eventually(lambda: volume(ec2, volume_id)["Size"] == 20)
@@ -81,14 +82,15 @@ def test_all_volumes_of_an_instance_are_copied_at_once(ec2: Any, image_id: str) 
     assert without == []
 
 
-def test_an_image_of_an_instance_is_pending_first_and_boots(ec2: Any, image_id: str) -> None:
+def test_an_image_of_an_instance_is_pending_first_and_boots(sandbox: Sandbox, ec2: Any, image_id: str) -> None:
     """Its snapshot is its own, its name is taken, and an instance can be launched from it."""
     instance_id = running(ec2, image_id)
     kinds = [{"ResourceType": kind, "Tags": [{"Key": "k", "Value": kind}]} for kind in ("image", "snapshot")]
-    made = ec2.create_image(InstanceId=instance_id, Name="golden", Description="d", TagSpecifications=kinds)["ImageId"]
-    assert image(ec2, made)["State"] == "pending"
-    request = {"ImageId": made, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
-    assert refused(ec2.run_instances, **request)[0] == "InvalidAMIID.Unavailable"
+    with sandbox.held():
+        made = ec2.create_image(InstanceId=instance_id, Name="golden", Description="d", TagSpecifications=kinds)["ImageId"]
+        assert image(ec2, made)["State"] == "pending"
+        request = {"ImageId": made, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
+        assert refused(ec2.run_instances, **request)[0] == "InvalidAMIID.Unavailable"
     eventually(lambda: image(ec2, made)["State"] == "available")
     assert refused(ec2.create_image, InstanceId=instance_id, Name="golden")[0] == "InvalidAMIName.Duplicate"
     shown = image(ec2, made)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.sandbox_cloud.aws import ZONE, attached, available, refused, running, volume, wait_state, wait_volume
-from tests.support.sandbox import eventually
+from tests.support.sandbox import Sandbox, eventually
 
 
 def modification(ec2: Any, volume_id: str) -> dict[str, Any]:
@@ -17,19 +17,26 @@ def modification(ec2: Any, volume_id: str) -> dict[str, Any]:
     return dict(ec2.describe_volumes_modifications(VolumeIds=[volume_id])["VolumesModifications"][0])
 
 
-def test_a_volume_is_creating_then_available_then_in_use(ec2: Any, image_id: str) -> None:
+def test_a_volume_is_creating_then_available_then_in_use(sandbox: Sandbox, ec2: Any, image_id: str) -> None:
     """No state is skipped, and the attachment has states of its own."""
-    made = ec2.create_volume(AvailabilityZone=ZONE, Size=8, VolumeType="gp3")
-    assert made["State"] == "creating"
-    wait_volume(ec2, made["VolumeId"], "available")
     instance_id = running(ec2, image_id)
-    answer = ec2.attach_volume(VolumeId=made["VolumeId"], InstanceId=instance_id, Device="/dev/sdf")
-    assert (answer["State"], answer["DeleteOnTermination"]) == ("attaching", False)
-    assert volume(ec2, made["VolumeId"])["State"] == "in-use"
-    eventually(lambda: attached(ec2, made["VolumeId"]) == [(instance_id, "/dev/sdf", "attached")])
-    assert ec2.detach_volume(VolumeId=made["VolumeId"])["State"] == "detaching"
-    wait_volume(ec2, made["VolumeId"], "available")
-    assert attached(ec2, made["VolumeId"]) == []
+    with sandbox.held():
+        volume_id = ec2.create_volume(AvailabilityZone=ZONE, Size=8, VolumeType="gp3")["VolumeId"]
+        assert volume(ec2, volume_id)["State"] == "creating"
+        early = {"VolumeId": volume_id, "InstanceId": instance_id, "Device": "/dev/sdf"}
+        assert refused(ec2.attach_volume, **early)[0] == "IncorrectState"
+    wait_volume(ec2, volume_id, "available")
+    with sandbox.held():
+        answer = ec2.attach_volume(VolumeId=volume_id, InstanceId=instance_id, Device="/dev/sdf")
+        assert (answer["State"], answer["DeleteOnTermination"]) == ("attaching", False)
+        assert volume(ec2, volume_id)["State"] == "in-use"
+        assert attached(ec2, volume_id) == [(instance_id, "/dev/sdf", "attaching")]
+    eventually(lambda: attached(ec2, volume_id) == [(instance_id, "/dev/sdf", "attached")])
+    with sandbox.held():
+        assert ec2.detach_volume(VolumeId=volume_id)["State"] == "detaching"
+        assert volume(ec2, volume_id)["State"] == "in-use"
+    wait_volume(ec2, volume_id, "available")
+    assert attached(ec2, volume_id) == []
 
 
 @pytest.mark.parametrize(
@@ -114,24 +121,20 @@ def test_detaching_what_is_not_attached_is_an_error(ec2: Any, image_id: str) -> 
     assert refused(ec2.detach_volume, VolumeId=free, InstanceId=second)[0] == "InvalidAttachment.NotFound"
 
 
-def test_a_change_goes_through_modifying_and_optimizing(ec2: Any) -> None:
+def test_a_change_goes_through_modifying_and_optimizing(sandbox: Sandbox, ec2: Any) -> None:
     """The new size shows from optimizing on; a second change has to wait."""
     volume_id = available(ec2)
     assert refused(ec2.describe_volumes_modifications, VolumeIds=[volume_id])[0] == "InvalidVolumeModification.NotFound"
-    answer = ec2.modify_volume(VolumeId=volume_id, Size=20, Iops=4000)["VolumeModification"]
-    assert (answer["ModificationState"], answer["OriginalSize"], answer["TargetSize"]) == ("modifying", 8, 20)
-    assert refused(ec2.modify_volume, VolumeId=volume_id, Size=30)[0] == "IncorrectModificationState"
-    seen = [answer["ModificationState"]]
-
-    def state() -> bool:
-        found = modification(ec2, volume_id)
-        if found["ModificationState"] == "optimizing":
-            assert volume(ec2, volume_id)["Size"] == 20
-        seen.append(found["ModificationState"])
-        return bool(found["ModificationState"] == "completed")
-
-    eventually(state, pause=0.01)
-    assert sorted(set(seen)) == ["completed", "modifying", "optimizing"]
+    with sandbox.held():
+        answer = ec2.modify_volume(VolumeId=volume_id, Size=20, Iops=4000)["VolumeModification"]
+        assert (answer["ModificationState"], answer["OriginalSize"], answer["TargetSize"]) == ("modifying", 8, 20)
+        assert refused(ec2.modify_volume, VolumeId=volume_id, Size=30)[0] == "IncorrectModificationState"
+        assert volume(ec2, volume_id)["Size"] == 8
+        assert sandbox.step()
+        assert modification(ec2, volume_id)["ModificationState"] == "optimizing"
+        assert volume(ec2, volume_id)["Size"] == 20
+        assert refused(ec2.modify_volume, VolumeId=volume_id, Size=30)[0] == "IncorrectModificationState"
+    eventually(lambda: modification(ec2, volume_id)["ModificationState"] == "completed")
     changed = volume(ec2, volume_id)
     assert (changed["Size"], changed["Iops"], changed["Throughput"]) == (20, 4000, 125)
     assert modification(ec2, volume_id)["Progress"] == 100

@@ -15,7 +15,7 @@ from tests.integration.sandbox_cloud.aws import instance, launch, wait_state
 from tests.support.sandbox import Sandbox, eventually, running_sandbox
 
 #: Software emulation on a busy computer takes its time.
-BOOT = 300.0
+BOOT = 600.0
 USER_DATA = "#!/bin/sh\ndate >> /root/first-boot\n"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.processes import machines_below
-from tests.integration.sandbox_cloud.aws import attached, available, instance, volume, wait_state, wait_volume
+from tests.integration.sandbox_cloud.aws import attached, available, instance, launch, volume, wait_state, wait_volume
 from tests.integration.sandbox_machines.conftest import World
 from tests.support.sandbox import eventually
 
@@ -171,3 +171,12 @@ def test_terminating_leaves_no_process_and_no_disk(world: World, shared_web: str
     assert machines_below(world.sandbox.directory) == []
     roots = Path(world.sandbox.directory / "volumes")
     eventually(lambda: not list(roots.glob("*.qcow2")))
+
+
+def test_a_killed_server_takes_its_machines_along(world: World) -> None:
+    """Nobody is left to stop them otherwise; `down` still works, as the end of these tests shows."""
+    instance_id = str(launch(world.ec2, world.image_id)["InstanceId"])
+    wait_state(world.ec2, instance_id, "running")
+    assert len(machines_below(world.sandbox.directory)) == 1
+    os.kill(world.sandbox.status()["pid"], signal.SIGKILL)
+    eventually(lambda: not machines_below(world.sandbox.directory))

@@ -58,3 +58,23 @@ def test_clear_forgets_what_waits_and_new_jobs_run_again(lanes: Lanes) -> None:
     lanes.submit("a", lambda: seen.append("new"))
     assert lanes.wait(10)
     assert seen == ["new"]
+
+
+def test_held_lanes_start_nothing_until_a_step(lanes: Lanes) -> None:
+    """One job for each step, in the order in which they are due; afterwards all go on."""
+    seen: list[str] = []
+    lanes.hold(True)
+    lanes.submit("a", lambda: seen.append("second"), delay=0.2)
+    lanes.submit("b", lambda: seen.append("first"), delay=0.1)
+    lanes.submit("a", lambda: seen.append("third"), delay=0.3)
+    assert not lanes.wait(0.5)
+    assert seen == []
+    assert lanes.step()
+    assert seen == ["first"]
+    assert lanes.step()
+    assert seen == ["first", "second"]
+    lanes.hold(False)
+    assert lanes.wait(10)
+    assert seen == ["first", "second", "third"]
+    lanes.hold(True)
+    assert not lanes.step()
