@@ -127,26 +127,26 @@ class Context:
         if member.subnet_id:
             return zone_of_subnet(self.world, member.subnet_id, where)
         zones = [self.world.zone_name(zone, where) for zone in member.zones]
-        held = self._zones_of_volumes(name)
+        held = sorted({zone for _volume, zone in self.bound_volumes(name)})
         for zone in zones:
             if zone in held:
                 return zone
         return zones[0] if zones else held[0] if held else Ref("instance", name, "zone")
 
     @cached_property
-    def _volume_zones(self) -> Dict[str, List[str]]:
-        zones: Dict[str, List[str]] = {}
+    def _volume_zones(self) -> Dict[str, List[Tuple[str, str]]]:
+        zones: Dict[str, List[Tuple[str, str]]] = {}
         for volume in self.declaration.volumes:
             if volume.instance and volume.state != "absent":
                 there = self.world.volume(volume.name)
                 zone = there["zone"] if there else volume.zone and self.world.zone_name(volume.zone, f"volume {volume.name}")
                 if zone:
-                    zones.setdefault(volume.instance, []).append(str(zone))
+                    zones.setdefault(volume.instance, []).append((volume.name, str(zone)))
         return zones
 
-    def _zones_of_volumes(self, name: str) -> List[str]:
-        """Zones that the volumes of a member are bound to, because they exist or declare one."""
-        return sorted(set(self._volume_zones.get(name, ())))
+    def bound_volumes(self, name: str) -> List[Tuple[str, str]]:
+        """(volume, zone) for the volumes of an instance that are bound to a zone, because they exist or declare one."""
+        return self._volume_zones.get(name, [])
 
 
 def tag_steps(ids: Sequence[Id], before: Mapping[str, str], after: Mapping[str, str]) -> List[Step]:

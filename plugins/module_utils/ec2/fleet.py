@@ -161,6 +161,7 @@ def _deletions(going: _Going, context: Context) -> List[Change]:
 def _refuse_held(going: _Going, context: Context) -> None:
     """A group cannot go while something that stays holds it, and is not declared to let go of it."""
     declared = context.security_groups
+    leaving = {gone["id"] for gone in going.instance.values()}
     for name, fact in going.security_group.items():
         holders = [
             f"the rules of {other['name']}"
@@ -170,7 +171,7 @@ def _refuse_held(going: _Going, context: Context) -> None:
         holders += [
             f"instance {one['name']}"
             for one in context.world.instances
-            if one["state"] not in facts.GONE and one["id"] not in {gone["id"] for gone in going.instance.values()}
+            if one["state"] not in facts.GONE and one["id"] not in leaving
             if fact["id"] in {group["id"] for group in one["security_groups"]} and _keeps_groups(one, context)
         ]
         if holders:

@@ -144,11 +144,8 @@ def _zone(desired: Instance, context: Context, where: str) -> Optional[str]:
                 found=str(zone),
                 do="Leave zone out, or choose a subnet in it.",
             )
-    for volume in context.declaration.volumes:
-        if volume.instance == desired.name and volume.state != "absent":
-            there = context.world.volume(volume.name)
-            theirs = there["zone"] if there else context.world.zone_name(volume.zone, f"volume {volume.name}") if volume.zone else None
-            check_zone(zone, theirs, where, f"its volume {volume.name}")
+    for volume, theirs in context.bound_volumes(desired.name):
+        check_zone(zone, theirs, where, f"its volume {volume}")
     return zone
 
 
