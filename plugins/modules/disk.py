@@ -41,7 +41,7 @@ notes:
 seealso:
   - module: steadfast.ec2.volume
 author:
-  - The steadfast.ec2 authors
+  - The steadfast.ec2 authors (@steadfast-collections)
 """
 
 EXAMPLES = r"""

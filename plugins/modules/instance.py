@@ -22,7 +22,7 @@ seealso:
   - module: steadfast.ec2.volume
   - module: steadfast.ec2.elastic_ip
 author:
-  - The steadfast.ec2 authors
+  - The steadfast.ec2 authors (@steadfast-collections)
 """
 
 EXAMPLES = r"""

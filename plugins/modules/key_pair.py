@@ -21,7 +21,7 @@ seealso:
   - module: steadfast.ec2.fleet
   - module: steadfast.ec2.instance
 author:
-  - The steadfast.ec2 authors
+  - The steadfast.ec2 authors (@steadfast-collections)
 """
 
 EXAMPLES = r"""

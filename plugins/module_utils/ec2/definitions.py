@@ -97,7 +97,7 @@ _FLEET = {
     "state": _STATE,
     "tags": _TAGS,
     "purge_tags": {"type": "bool", "default": True},
-    "key_pairs": _part(_KEY_PAIR),
+    "key_pairs": {**_part(_KEY_PAIR), "no_log": False},
     "security_groups": _part(_SECURITY_GROUP),
     "instances": _part(_INSTANCE, **_MEMBER),
     "prune": {"type": "bool", "default": False},

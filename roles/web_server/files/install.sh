@@ -1,3 +1,4 @@
+#!/bin/sh
 set -e
 if command -v apt-get >/dev/null; then
   export DEBIAN_FRONTEND=noninteractive
