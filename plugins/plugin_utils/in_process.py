@@ -9,9 +9,9 @@ Ansible has something to say about) goes the ordinary way, as if there were no a
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible import constants
@@ -79,7 +79,7 @@ class InProcess(OrdinaryModule):
             interpreter = str(self._templar.template(said))
         except AnsibleError:
             return False
-        return interpreter in _DISCOVERED or os.path.abspath(interpreter) == os.path.abspath(sys.executable)  # noqa: PTH100 - links name environments
+        return interpreter in _DISCOVERED or _environment(interpreter) == _environment(sys.executable)
 
     def _validated(self) -> ValidationResult | None:
         """The options as the module would see them; None where Ansible itself has to complain or warn about them."""
@@ -89,6 +89,12 @@ class InProcess(OrdinaryModule):
             return None
         found = ArgumentSpecValidator(dict(self.definition.argument_spec), **self.definition.rules).validate(arguments)
         return None if found.error_messages or found._deprecations or found._warnings else found
+
+
+def _environment(interpreter: str) -> tuple[Path, Path]:
+    """What decides which libraries an interpreter finds: the binary, and the directory that it is called from."""
+    path = Path(interpreter)
+    return path.resolve(), path.absolute().parent
 
 
 def _plain(value: Any) -> Any:

@@ -27,6 +27,16 @@ def lasting(answer: Answer) -> dict[str, Any]:
     return {name: value for name, value in answer.result.items() if name not in ("api", "invocation")}
 
 
+def test_the_usual_task_starts_no_process(playbook: Playbook) -> None:
+    """Temporary module files are what a process would leave behind if told to keep them."""
+    task = {"steadfast.ec2.volume": VOLUME, "check_mode": True}
+    playbook.run([task], ANSIBLE_KEEP_REMOTE_FILES="1")
+    kept = playbook.directory / ".ansible" / "tmp"
+    assert list(kept.glob("*/AnsiballZ_volume.py")) == []
+    playbook.run([{**task, **PROCESS}], ANSIBLE_KEEP_REMOTE_FILES="1")
+    assert len(list(kept.glob("*/AnsiballZ_volume.py"))) == 1
+
+
 def test_plans_and_facts_are_equal(playbook: Playbook) -> None:
     """The whole result is the same, key by key."""
     inside, process = both(playbook, "volume", VOLUME, check_mode=True, diff=True)

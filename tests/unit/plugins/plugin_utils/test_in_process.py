@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -51,9 +52,18 @@ def test_what_only_a_process_gives_gets_one(made: ActionModule) -> None:
     assert made._needs_process(LOCAL)
 
 
-def test_another_python_is_honoured() -> None:
-    """A declared interpreter may have other libraries, so it runs the module."""
+def test_another_python_is_honoured(tmp_path: Path) -> None:
+    """A declared interpreter may have other libraries, so it runs the module; a virtual environment is another Python."""
     assert action()._needs_process({"ansible_python_interpreter": "/opt/other/bin/python3"})
+    (tmp_path / "python3").symlink_to(sys.executable)
+    assert action()._needs_process({"ansible_python_interpreter": str(tmp_path / "python3")})
+
+
+def test_the_same_python_by_another_name_is_the_same() -> None:
+    """python, python3 and python3.11 of one environment are one interpreter."""
+    siblings = [path for path in Path(sys.executable).parent.glob("python*") if path.resolve() == Path(sys.executable).resolve()]
+    assert siblings
+    assert not any(action()._needs_process({"ansible_python_interpreter": str(path)}) for path in siblings)
 
 
 @pytest.mark.parametrize(
