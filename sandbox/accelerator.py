@@ -52,11 +52,11 @@ def guest_runs(argv: List[str], patience: float = PATIENCE) -> bool:
     said = b""
     deadline = time.monotonic() + patience
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout
+        output = process.stdout.fileno() if process.stdout else -1
         try:
             while SIGN_OF_LIFE not in said:
-                ready, _, _ = select.select([process.stdout], [], [], max(deadline - time.monotonic(), 0))
-                chunk = os.read(process.stdout.fileno(), 4096) if ready else b""
+                ready, _, _ = select.select([output], [], [], max(deadline - time.monotonic(), 0))
+                chunk = os.read(output, 4096) if ready else b""
                 if not chunk:
                     return False
                 said += chunk

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from sandbox.trouble import ImageError
 
@@ -32,17 +32,31 @@ PACKAGES = (
 )
 #: Documentation is half of the files; nobody reads it in a sandbox.
 EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
-#: Units that cost time at every boot and do nothing for a machine that lives for an hour.
+#: Units that cost seconds of an emulated processor at every boot, and what does their work instead, if anything.
 MASKED_UNITS = (
+    # nobody waits for the night, or sits at the console
     "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer"
+    " getty@tty1.service serial-getty@ttyS0.service systemd-pstore.service systemd-binfmt.service"
+    " systemd-update-utmp.service systemd-update-utmp-runlevel.service sys-kernel-config.mount sys-fs-fuse-connections.mount"
+    " sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount proc-sys-fs-binfmt_misc.automount"
+    # settled by guest/init
+    " systemd-remount-fs.service systemd-fsck-root.service systemd-modules-load.service kmod-static-nodes.service"
+    " systemd-random-seed.service systemd-sysusers.service systemd-tmpfiles-setup-dev.service systemd-user-sessions.service"
+    # guest/first-boot and guest/power-button
     " cloud-init-local.service cloud-init.service cloud-config.service cloud-final.service cloud-init-hotplugd.socket"
-    " getty@tty1.service serial-getty@ttyS0.service systemd-fsck-root.service systemd-pstore.service"
-    " systemd-binfmt.service modprobe@.service keyboard-setup.service console-setup.service"
-    " sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount dev-mqueue.mount"
+    " systemd-logind.service"
 )
+#: The same for programs that systemd runs before it reads the units.
+MASKED_GENERATORS = (
+    "cloud-init-generator systemd-cryptsetup-generator systemd-debug-generator systemd-getty-generator"
+    " systemd-gpt-auto-generator systemd-hibernate-resume-generator systemd-integritysetup-generator"
+    " systemd-rc-local-generator systemd-run-generator systemd-system-update-generator systemd-veritysetup-generator"
+)
+#: Only what disks, interfaces and buttons need is told to udev again at boot, not each of two hundred kernel objects.
+UDEV_TRIGGER = "udevadm trigger --type=devices --action=add --subsystem-match=block --subsystem-match=net --subsystem-match=input"
 UNREACHABLE = re.compile(r"could not resolve|failed to fetch|unable to connect|could not connect|no address", re.I)
-#: The host as a machine sees it over the user network.
-HOST_ADDRESS = "10.0.2.2"
+#: The host as a machine sees it over the user network; guest/init gives it the name.
+HOST_NAME = "host.sandbox"
 
 
 @dataclass(frozen=True)
@@ -69,21 +83,16 @@ class Runner:
 
     def __call__(self, argv: Sequence[str], *, stdin: str = "", heard: Callable[[str], None] = lambda _: None) -> None:
         """Run `argv`; each line it says goes to the log and to `heard`."""
-        with self.log.open("a") as log, subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            env={**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
-        ) as process:
-            assert process.stdin and process.stdout
-            process.stdin.write(stdin)
-            process.stdin.close()
-            for line in process.stdout:
-                log.write(line)
-                heard(line.rstrip())
+        # INITRD: a kernel that the host starts needs none of Debian's, which takes long to make
+        environment = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "INITRD": "No"}
+        pipes: Dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with self.log.open("a") as log, subprocess.Popen(argv, env=environment, text=True, errors="replace", **pipes) as process:
+            if process.stdin and process.stdout:
+                process.stdin.write(stdin)
+                process.stdin.close()
+                for line in process.stdout:
+                    log.write(line)
+                    heard(line.rstrip())
         if process.returncode:
             raise ImageError(self._why(argv[0], process.returncode))
 
@@ -149,8 +158,6 @@ def install(tree: Path, recipe: Recipe, run: Runner, progress: Callable[[str], N
         options.append(f'--aptopt=Acquire::http::Proxy "{recipe.proxy}"')
     # the lists stay, so that the first `apt-get install` in a machine need not fetch and parse them
     options.append("--skip=cleanup/apt/lists,cleanup/apt/cache")
-    # a kernel that is started by the host needs none, and making one takes as long as the rest of its installation
-    options.append("--essential-hook=mkdir -p \"$1/etc/initramfs-tools\"; echo 'exit 0' > \"$1/etc/initramfs-tools/none\"")
 
     def heard(line: str) -> None:
         if line.startswith("I: "):
@@ -173,13 +180,14 @@ def configure(tree: Path, recipe: Recipe, run: Runner, guest: Path) -> None:
         _write(tree, f"{folder}/{path.name}", path.read_text(), 0o644 if path.suffix == ".service" else 0o755)
     for number, certificate in enumerate(recipe.certificates):
         _write(tree, f"usr/local/share/ca-certificates/host-{number}.crt", certificate)
-    for unit in " ".join(MASKED_UNITS.split()).split():
+    for unit in MASKED_UNITS.split():
         _link(tree, f"etc/systemd/system/{unit}", "/dev/null")
-    _link(tree, "etc/systemd/system-generators/cloud-init-generator", "/dev/null")
+    for generator in MASKED_GENERATORS.split():
+        _link(tree, f"etc/systemd/system-generators/{generator}", "/dev/null")
     _link(tree, "etc/systemd/system/default.target", "/lib/systemd/system/multi-user.target")
     chroot = ["chroot", str(tree)]
     run([*chroot, "useradd", "--create-home", "--uid", "1000", "--shell", "/bin/bash", "--groups", "adm,sudo", "admin"])
-    run([*chroot, "systemctl", "enable", "sandbox-first-boot.service", "sandbox-grow-root.service"])
+    run([*chroot, "systemctl", "enable", *sorted(path.name for path in guest.glob("*.service"))])
     run([*chroot, "systemctl", "disable", "systemd-timesyncd.service", "systemd-networkd.service"])
     if recipe.certificates:
         run([*chroot, "update-ca-certificates"])
@@ -211,10 +219,17 @@ def _write_files(tree: Path, recipe: Recipe) -> None:
         "ssh_genkeytypes: []\napt: {preserve_sources_list: true}\nlocale: false\n"
         "system_info: {default_user: {name: admin}}\n",
     )
+    _write(tree, "etc/tmpfiles.d/systemd-nologin.conf", "# no log-in is refused at boot: ssh starts when all is ready\n")
+    _write(tree, "etc/systemd/system/ssh.service.d/sandbox.conf", "[Service]\nExecStartPre=\n")
+    _write(
+        tree,
+        "etc/systemd/system/systemd-udev-trigger.service.d/sandbox.conf",
+        f"[Service]\nExecStart=\nExecStart={UDEV_TRIGGER}\n",
+    )
     _write(tree, "etc/systemd/journald.conf.d/sandbox.conf", "[Journal]\nStorage=persistent\nSystemMaxUse=32M\n")
     apt = 'Acquire::Languages "none";\nAcquire::ForceIPv4 "true";\n'
     if recipe.proxy:
-        proxy = re.sub(r"//(localhost|127\.[0-9.]+)", f"//{HOST_ADDRESS}", recipe.proxy)
+        proxy = re.sub(r"//(localhost|127\.[0-9.]+)", f"//{HOST_NAME}", recipe.proxy)
         apt += f'Acquire::http::Proxy "{proxy}";\n'
     _write(tree, "etc/apt/apt.conf.d/90sandbox", apt)
     excluded = "".join(f"path-exclude={pattern}\n" for pattern in EXCLUDED)

@@ -25,9 +25,8 @@ QCOW2_MAGIC = b"QFI\xfb"
 
 def create(path: Path, size: int) -> None:
     """A blank volume: a sparse file that takes no space until something is written."""
-    with _new(path) as temporary:
-        with temporary.open("wb") as file:
-            file.truncate(size)
+    with _new(path) as temporary, temporary.open("wb") as file:
+        file.truncate(size)
 
 
 def overlay(base: Path, path: Path, size: int) -> None:

@@ -4,13 +4,22 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 from typing import Dict, Iterable, List, Tuple
 
-#: What stands between the kernel and a root disk, a network and the seed of the host. ext4 and nvme are built in.
-MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "qemu_fw_cfg", "crc32c-intel")
-DIRECTORIES = ("bin", "dev", "modules", "proc", "root", "sys")
+#: What stands between the kernel and its root disk, network, seed and power button. ext4 and nvme are built in.
+#: Devices that come later find their modules through udev.
+MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "virtio-rng", "qemu_fw_cfg", "crc32c-intel", "button", "evdev")
+DIRECTORIES = ("bin", "cloud-init", "dev", "modules", "proc", "root", "sys")
+#: What `cloud-init status` reads, for a machine whose user data is still to be run, and for one that is done.
+_STAGE = {"start": 1, "finished": None, "errors": []}
+STATUS = {
+    "running.json": {"v1": {"datasource": "DataSourceNoCloud", "stage": "modules-final", "modules-final": _STAGE}},
+    "done.json": {"v1": {"datasource": "DataSourceNoCloud", "stage": None, "modules-final": {**_STAGE, "finished": 2}}},
+    "result.json": {"v1": {"datasource": "DataSourceNoCloud", "errors": []}},
+}
 
 
 def build(tree: Path, release: str, init: Path) -> bytes:
@@ -20,6 +29,8 @@ def build(tree: Path, release: str, init: Path) -> bytes:
     entries: List[Tuple[str, int, bytes]] = [(name, stat.S_IFDIR | 0o755, b"") for name in DIRECTORIES]
     entries.append(("bin/busybox", stat.S_IFREG | 0o755, (tree / "bin/busybox").read_bytes()))
     entries.append(("init", stat.S_IFREG | 0o755, init.read_bytes()))
+    for name, status in STATUS.items():
+        entries.append((f"cloud-init/{name}", stat.S_IFREG | 0o644, json.dumps(status).encode()))
     names = "".join(f"{Path(module).stem}\n" for module in modules)
     entries.append(("modules/order", stat.S_IFREG | 0o644, names.encode()))
     for module in modules:

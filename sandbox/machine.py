@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 from sandbox import disks, qemu
 from sandbox.qemu import Attachment, MachineSpec
 from sandbox.qmp import Qmp
-from sandbox.trouble import MachineError, QmpError
+from sandbox.trouble import MachineError, QmpError, SandboxError
 
 __all__ = ["Attachment", "Exit", "Machine", "MachineSpec", "kill_leftover"]
 
@@ -65,6 +65,7 @@ class Machine:
         self._ended = threading.Event()
         self._ended.set()
         self._asked = False
+        self._started = False
         self._pauses = 0
 
     @property
@@ -90,31 +91,21 @@ class Machine:
             if self.alive:
                 return
             self._write_seed()
-            self._asked = False
             ours, theirs = socket.socketpair()
             argv = qemu.qemu_argv(self.spec, self.directory, self._accelerator, theirs.fileno(), self.attachments)
-            launched: "list[BaseException | None]" = []
-            ready = threading.Event()
+            self._asked = self._started = False
             self._ended.clear()
-            threading.Thread(
-                target=self._live, args=(argv, theirs, launched, ready), name=self.spec.instance_id, daemon=True
-            ).start()
-            ready.wait()
-            if launched and launched[0]:
-                ours.close()
-                raise MachineError(f"QEMU cannot be started: {launched[0]}. Run: apt-get install qemu-system-x86")
+            launched = threading.Event()
+            threading.Thread(target=self._live, args=(argv, theirs, launched), name=self.spec.instance_id, daemon=True).start()
+            launched.wait()
             try:
                 self._qmp = Qmp(ours, timeout=LAUNCH_TIMEOUT)
                 for (address, port), guest_port in self._forwards.items():
                     self._add_forward(address, port, guest_port)
-            except QmpError as error:
-                self._asked = True
+            except SandboxError as error:
                 self._kill()
                 raise MachineError(f"{self.spec.instance_id} did not start: {error}\n{self._tail()}") from error
-            except MachineError:
-                self._asked = True
-                self._kill()
-                raise
+            self._started = True
 
     def shutdown(self, timeout: float = 60) -> None:
         """Press the power button; a guest that has not powered off after `timeout` seconds loses its power."""
@@ -142,19 +133,20 @@ class Machine:
     def reboot(self, timeout: float = 60) -> None:
         """Have the guest shut down and start again in the same process; after `timeout` seconds without its help."""
         qmp = self._running()
-        with qmp.listen("SHUTDOWN", "RESET") as events:
-            qmp.execute("set-action", shutdown="pause")
-            try:
+        # the guest powers off, and QEMU, instead of ending, waits to be switched on again
+        qmp.execute("set-action", shutdown="pause")
+        try:
+            with qmp.listen("SHUTDOWN") as events:
                 deadline = time.monotonic() + timeout
                 while time.monotonic() < deadline:
                     qmp.execute("system_powerdown")
                     if events.wait(REPEAT):
                         break
-                qmp.execute("system_reset")
-            finally:
-                qmp.execute("set-action", shutdown="poweroff")
-            if qmp.execute("query-status")["status"] not in ("running", "paused") or not self._pauses:
-                qmp.execute("cont")
+            qmp.execute("system_reset")
+        finally:
+            qmp.execute("set-action", shutdown="poweroff")
+        if not self._pauses:
+            qmp.execute("cont")
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -256,7 +248,9 @@ class Machine:
     def _add_forward(self, address: str, port: int, guest_port: int) -> None:
         answer = self._human(f"hostfwd_add net0 tcp:{address}:{port}-:{guest_port}")
         if answer:
-            raise MachineError(f"{address}:{port} cannot be opened for {self.spec.instance_id}: another program listens there ({answer})")
+            raise MachineError(
+                f"{address}:{port} cannot be opened for {self.spec.instance_id}; does another program listen there? {answer}"
+            )
 
     def _free_port(self) -> int:
         used = {attachment.port for attachment in self._attachments.values()}
@@ -288,28 +282,26 @@ class Machine:
                     )
         qmp.execute("blockdev-del", node_name=qemu.node_name(volume_id))
 
-    def _live(
-        self, argv: List[str], qmp_side: socket.socket, launched: "list[BaseException | None]", ready: threading.Event
-    ) -> None:
+    def _live(self, argv: List[str], qmp_side: socket.socket, launched: threading.Event) -> None:
         """Start the process and stay with it. The kernel ends it when this thread does, so no machine is left behind."""
         with (self.directory / "qemu.log").open("ab") as log, qmp_side:
+            files: Dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
             try:
-                process = subprocess.Popen(
-                    argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[qmp_side.fileno()], start_new_session=True
-                )
+                process = subprocess.Popen(argv, pass_fds=[qmp_side.fileno()], start_new_session=True, **files)
             except OSError as error:
+                log.write(f"{argv[0]}: {error.strerror}\n".encode())
                 self._ended.set()
-                launched.append(error)
-                ready.set()
+                launched.set()
                 return
-            self._process = process
-        (self.directory / "pid").write_text(f"{process.pid}\n")
-        ready.set()
+        self._process = process
+        pid = self.directory / "pid"
+        pid.write_text(f"{process.pid}\n")
+        launched.set()
         code = process.wait()
-        (self.directory / "pid").unlink(missing_ok=True)
+        pid.unlink(missing_ok=True)
         self.last_exit = self._describe(code)
         self._ended.set()
-        if self._on_exit:
+        if self._on_exit and self._started:
             self._on_exit(self)
 
     def _describe(self, code: int) -> Exit:

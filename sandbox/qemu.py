@@ -17,10 +17,14 @@ from sandbox.trouble import MachineError
 
 #: As many volumes as fit one machine beside its root disk; an EC2 instance takes about as many.
 PORTS = 24
-#: Functions of one PCI slot, so that the ports take few slots.
-PORTS_PER_SLOT = 8
-FIRST_PORT_SLOT = 0x10
-GUEST_NETWORK = "10.0.2.15"
+#: The first PCI slot for volumes. Those below it are taken by what every machine has.
+FIRST_PORT = 8
+GUEST_ADDRESS = "10.0.2.15"
+#: Quiet, and without what only costs an emulated processor: self-tests, mitigations, a second look at timers.
+KERNEL_OPTIONS = (
+    "quiet net.ifnames=0 mitigations=off nokaslr no_timer_check tsc=reliable cryptomgr.notests raid=noautodetect"
+    " audit=0 systemd.show_status=true systemd.log_level=notice"
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class MachineSpec:
     #: as it was given, not encoded; compressed with gzip is fine
     user_data: bytes = b""
     #: the address that the machine sees as its own; nobody else sees it
-    private_ip: str = GUEST_NETWORK
+    private_ip: str = GUEST_ADDRESS
     memory_mib: int = 768
     cpus: int = 1
 
@@ -101,15 +105,13 @@ def volume_device(attachment: Attachment) -> Dict[str, Any]:
         "id": device_id(attachment.volume_id),
         "drive": node_name(attachment.volume_id),
         "serial": attachment.serial,
-        "bus": f"port{attachment.port}",
+        "addr": f"{FIRST_PORT + attachment.port:x}",
         "logical_block_size": attachment.logical_block_size,
         "physical_block_size": max(attachment.logical_block_size, 512),
     }
 
 
-def qemu_argv(
-    spec: MachineSpec, directory: Path, accelerator: str, qmp_fd: int, attachments: Iterable[Attachment]
-) -> List[str]:
+def qemu_argv(spec: MachineSpec, directory: Path, accelerator: str, qmp_fd: int, attachments: Iterable[Attachment]) -> List[str]:
     """The whole command line. The machine ends with the thread that started it, even when that is killed."""
     argv = ["setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64", "-name", f"{spec.instance_id},process={spec.instance_id}"]
     argv += processor_args(accelerator, spec)
@@ -117,15 +119,18 @@ def qemu_argv(
     argv += boot_args(spec, directory)
     argv += ["-chardev", f"file,id=console,path={comma(directory / 'console.log')},append=on", "-serial", "chardev:console"]
     argv += ["-chardev", f"socket,id=qmp,fd={qmp_fd}", "-mon", "chardev=qmp,mode=control"]
-    argv += ["-device", "virtio-rng-pci", *network_args(spec), *port_args(), *root_args(spec)]
+    argv += ["-device", "virtio-rng-pci,addr=5", *network_args(spec), *root_args(spec)]
     for attachment in attachments:
         argv += ["-blockdev", json_arg(volume_node(attachment)), "-device", json_arg(volume_device(attachment))]
     return argv
 
 
 def processor_args(accelerator: str, spec: MachineSpec) -> List[str]:
-    """Machine type and processor."""
-    argv = ["-machine", "q35,usb=off,vmport=off,smbus=off,sata=off", "-smp", str(spec.cpus)]
+    """Machine type and processor.
+
+    `pc` takes new disks on its one bus; q35 would need a bridge for each, and an emulated processor seconds for all of them.
+    """
+    argv = ["-machine", "pc,usb=off,vmport=off,smbus=off", "-smp", str(spec.cpus)]
     if accelerator == "kvm":
         return [*argv, "-accel", "kvm", "-cpu", "host"]
     return [*argv, "-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max"]
@@ -133,7 +138,7 @@ def processor_args(accelerator: str, spec: MachineSpec) -> List[str]:
 
 def boot_args(spec: MachineSpec, directory: Path) -> List[str]:
     """Kernel, initrd and seed: the host is the boot loader."""
-    command_line = f"console=ttyS0 quiet net.ifnames=0 sandbox.root={serial(spec.root_id)}"
+    command_line = f"console=ttyS0 sandbox.root={serial(spec.root_id)} {KERNEL_OPTIONS}"
     seed = f"name=opt/sandbox/seed,file={comma(directory / 'seed.tar')}"
     return ["-kernel", str(spec.kernel), "-initrd", str(spec.initrd), "-append", command_line, "-fw_cfg", seed]
 
@@ -142,23 +147,12 @@ def network_args(spec: MachineSpec) -> List[str]:
     """A network of its own, in which the machine has the private address that EC2 says it has."""
     network = guest_network(spec.private_ip)
     user = f"user,id=net0,ipv6=off,net={network},host={network[1]},dns={network[2]},dhcpstart={spec.private_ip}"
-    return ["-netdev", user, "-device", "virtio-net-pci,netdev=net0,romfile="]
+    return ["-netdev", user, "-device", "virtio-net-pci,netdev=net0,romfile=,addr=3"]
 
 
 def guest_network(private_ip: str) -> ipaddress.IPv4Network:
     """The network around an address: wide enough that its router and name server never are an instance's address."""
     return ipaddress.IPv4Network(f"{private_ip}/16", strict=False)
-
-
-def port_args() -> List[str]:
-    """The ports that volumes are plugged into while the machine runs."""
-    argv: List[str] = []
-    for number in range(PORTS):
-        slot, function = divmod(number, PORTS_PER_SLOT)
-        address = f"{FIRST_PORT_SLOT + slot:x}.{function}"
-        multifunction = "on" if function == 0 else "off"
-        argv += ["-device", f"pcie-root-port,id=port{number},chassis={number + 1},addr={address},multifunction={multifunction}"]
-    return argv
 
 
 def root_args(spec: MachineSpec) -> List[str]:

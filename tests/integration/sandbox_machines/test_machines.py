@@ -51,7 +51,7 @@ def test_an_instance_is_a_machine_with_its_user_key_and_user_data(world: World, 
     assert world.ssh(web, "hostname") == shown["PrivateDnsName"].split(".")[0]
     assert shown["PrivateIpAddress"] in world.ssh(web, "hostname -I").split()
     assert len(world.ssh(web, "sudo cat /root/first-boot").splitlines()) == 1
-    assert "login:" in world.ec2.get_console_output(InstanceId=web)["Output"]
+    assert "Reached target" in world.ec2.get_console_output(InstanceId=web)["Output"]
 
 
 def test_a_volume_is_a_disk_that_grows_in_use_and_can_be_copied(world: World, web: str) -> None:
