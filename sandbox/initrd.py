@@ -7,14 +7,14 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
-from typing import Dict, Iterable, List, Tuple
+from typing import Any, Dict, Iterable, List, Tuple
 
 #: What stands between the kernel and its root disk, network, seed and power button. ext4 and nvme are built in.
 #: Devices that come later find their modules through udev.
 MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "virtio-rng", "qemu_fw_cfg", "crc32c-intel", "button", "evdev")
 DIRECTORIES = ("bin", "cloud-init", "dev", "modules", "proc", "root", "sys")
 #: What `cloud-init status` reads, for a machine whose user data is still to be run, and for one that is done.
-_STAGE = {"start": 1, "finished": None, "errors": []}
+_STAGE: Dict[str, Any] = {"start": 1, "finished": None, "errors": []}
 STATUS = {
     "running.json": {"v1": {"datasource": "DataSourceNoCloud", "stage": "modules-final", "modules-final": _STAGE}},
     "done.json": {"v1": {"datasource": "DataSourceNoCloud", "stage": None, "modules-final": {**_STAGE, "finished": 2}}},
