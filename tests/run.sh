@@ -36,7 +36,7 @@ part_molecule() {
   export STEADFAST_SANDBOX_DIR=$STATE/molecule/sandbox AWS_ENDPOINT_URL=http://127.0.0.1:$port
   trap 'python -m sandbox down' EXIT
   PYTHONPATH=$ROOT python -m sandbox up --port "$port"
-  molecule test --all
+  NO_COLOR=1 molecule test --all --no-command-borders
 }
 
 # What a release consists of, in the folder that ansible-test asks for. Its virtual environments are made with ensurepip.
