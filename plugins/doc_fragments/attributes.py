@@ -29,3 +29,16 @@ attributes:
     description: Works by API calls alone. Run it on the controller, where it needs no process of its own.
     platforms: posix
 """
+
+    INFO = r"""
+attributes:
+  check_mode:
+    support: full
+    description: Reads only, so it does the same in check mode.
+  diff_mode:
+    support: N/A
+    description: Changes nothing.
+  idempotent:
+    support: full
+    description: Changes nothing.
+"""

@@ -90,3 +90,11 @@ def test_a_background_task_runs(playbook: Playbook) -> None:
     [answer] = playbook.run([{"steadfast.ec2.elastic_ip": {"name": "entry"}, "async": 600, "poll": 1}])
     assert answer.result["changed"]
     assert answer.result["elastic_ip"]["public_ip"]
+
+
+def test_who_am_i(playbook: Playbook) -> None:
+    """The account, the identity and the region, by one call that changes nothing."""
+    [answer] = playbook.run([{"steadfast.ec2.caller_info": {}, "check_mode": True}])
+    caller = answer.result["caller"]
+    assert (caller["account"], caller["partition"], caller["region"]) == ("123456789012", "aws", "us-east-1")
+    assert (answer.result["changed"], answer.result["api"]["calls"], answer.writes) == (False, 1, [])
