@@ -22,6 +22,8 @@ from sandbox.trouble import MachineError, SandboxError
 log = logging.getLogger(__name__)
 
 GIB = 1 << 30
+#: Seconds for the ssh of a machine to say its name.
+PATIENCE = 30.0
 #: Tries to find a port for the door of a machine that nobody takes meanwhile.
 DOOR_TRIES = 5
 
@@ -63,10 +65,12 @@ class RealGuest:
         raise MachineError("no free port on 127.0.0.1 for the machine's ssh")
 
     def answers(self) -> bool:
-        """Whether ssh says its name. QEMU accepts a connection before the guest does, so that alone means nothing."""
+        """Whether ssh says its name. QEMU accepts a connection before the guest does, so that alone means nothing.
+
+        Patient: a machine that has little of a busy processor would only get slower by many attempts.
+        """
         try:
-            with socket.create_connection(("127.0.0.1", self.door), timeout=2) as connection:
-                connection.settimeout(2)
+            with socket.create_connection(("127.0.0.1", self.door), timeout=PATIENCE) as connection:
                 return connection.recv(4) == b"SSH-"
         except OSError:
             return False
