@@ -38,7 +38,7 @@ VOLUMES: dict[str, dict[str, Any]] = {
     "read-only": {"read_only": True},
     "nvme": {"bus": "nvme", "logical_block_size": 4096},
 }
-SIZE = 64 * MIB
+SIZE = 32 * MIB
 
 
 def volume_id(name: str) -> str:
