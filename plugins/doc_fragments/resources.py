@@ -118,7 +118,7 @@ rules:
   type: list
   elements: dict
 egress_rules:
-  description: Where traffic may go, like O(rules). When it is not given, egress stays as it is; a new group lets everything out.
+  description: Where traffic may go, written like C(rules). When it is not given, egress stays as it is; a new group lets everything out.
   type: list
   elements: dict
   aliases: [rules_egress]

@@ -17,7 +17,7 @@ extends_documentation_fragment:
   - steadfast.ec2.attributes
   - steadfast.ec2.connection
 author:
-  - The steadfast.ec2 authors
+  - The steadfast.ec2 authors (@steadfast-collections)
 """
 
 EXAMPLES = r"""
