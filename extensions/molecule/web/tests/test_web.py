@@ -8,15 +8,13 @@ from typing import Any
 
 IMAGES = "/var/www/html/images"
 
-testinfra_hosts = ["ansible://web_servers"]
 
-
-def test_the_images_are_on_their_own_disk(host: Any) -> None:
+def test_the_images_are_on_their_own_disk(host: Any, variables: dict[str, Any]) -> None:
     """The folder is an ext4 filesystem on a partition of the volume that was declared for it."""
     mount = host.mount_point(IMAGES)
     assert mount.exists
     assert mount.filesystem == "ext4"
-    volume = host.ansible.get_variables()["ec2"]["volumes"]["images"]["id"]
+    volume = variables["ec2"]["volumes"]["images"]["id"]
     disk = host.check_output("lsblk --nodeps --noheadings --output PKNAME %s", mount.device)
     assert host.check_output("lsblk --nodeps --noheadings --output SERIAL /dev/%s", disk) == volume.replace("-", "")
 
