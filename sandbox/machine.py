@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -20,7 +19,7 @@ from sandbox.qemu import Attachment, MachineSpec
 from sandbox.qmp import Qmp
 from sandbox.trouble import MachineError, QmpError, SandboxError
 
-__all__ = ["Attachment", "Exit", "Machine", "MachineSpec", "kill_leftover"]
+__all__ = ["Attachment", "Exit", "Machine", "MachineSpec"]
 
 #: How long QEMU itself may take to come up; the guest is not waited for.
 LAUNCH_TIMEOUT = 30.0
@@ -72,6 +71,11 @@ class Machine:
     def alive(self) -> bool:
         """Whether the process runs."""
         return not self._ended.is_set()
+
+    @property
+    def pid(self) -> int:
+        """The process; 0 when it does not run."""
+        return self._process.pid if self.alive and self._process else 0
 
     @property
     def exit_reason(self) -> str:
@@ -294,11 +298,8 @@ class Machine:
                 launched.set()
                 return
         self._process = process
-        pid = self.directory / "pid"
-        pid.write_text(f"{process.pid}\n")
         launched.set()
         code = process.wait()
-        pid.unlink(missing_ok=True)
         self.last_exit = self._describe(code)
         self._ended.set()
         if self._on_exit and self._started:
@@ -340,24 +341,6 @@ class Machine:
         archive = self.directory / "seed.tar"
         archive.touch(mode=0o600)
         archive.write_bytes(qemu.seed(self.spec, key.read_text(), public))
-
-
-def kill_leftover(directory: Path) -> bool:
-    """End the machine that an earlier process left in `directory`, if there is one; whether there was."""
-    try:
-        pid = int((directory / "pid").read_text())
-        command_line = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (OSError, ValueError):
-        return False
-    # the number may long belong to another program
-    if str(directory / "seed.tar").encode() not in command_line:
-        return False
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return False
-    (directory / "pid").unlink(missing_ok=True)
-    return True
 
 
 if __name__ == "__main__":

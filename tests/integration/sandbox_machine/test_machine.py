@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -232,8 +233,7 @@ def test_a_power_off_from_inside_is_told_from_a_crash(lab: Lab) -> None:
     eventually(lambda: lab.ends, timeout=PATIENCE)
     assert lab.ends.pop() == Exit("guest", "i-lab powered itself off")
     lab.machine.start()
-    int((lab.machine.directory / "pid").read_text())
-    lab.machine._process.kill()  # type: ignore[union-attr]
+    os.kill(lab.machine.pid, signal.SIGKILL)
     eventually(lambda: lab.ends, timeout=PATIENCE)
     end = lab.ends.pop()
     assert end
@@ -273,7 +273,7 @@ def test_a_machine_does_not_outlive_a_killed_sandbox(lab: Lab) -> None:
         "import sys, time; from pathlib import Path; from tests.integration.sandbox_machine.test_machine import *\n"
         "from sandbox.image import load_image\n"
         "lab = Lab(Path(sys.argv[1]), load_image(Path(sys.argv[2])), '127.0.3.3')\n"
-        "lab.machine.start(); print((lab.machine.directory / 'pid').read_text(), flush=True); time.sleep(600)"
+        "lab.machine.start(); print(lab.machine.pid, flush=True); time.sleep(600)"
     )
     directory = lab.directory / "child"
     directory.mkdir()

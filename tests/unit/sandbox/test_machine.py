@@ -7,8 +7,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import subprocess
-import sys
 import tarfile
 from dataclasses import replace
 from itertools import pairwise
@@ -17,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import disks, qemu
-from sandbox.machine import Attachment, Machine, MachineSpec, kill_leftover
+from sandbox.machine import Attachment, Machine, MachineSpec
 from sandbox.trouble import DiskError, MachineError
 
 MIB = 1 << 20
@@ -211,7 +209,7 @@ def test_a_machine_that_cannot_start_says_why_and_is_off(machine: Machine) -> No
         machine.start()
     assert not machine.alive
     assert ends == []
-    assert not (machine.directory / "pid").exists()
+    assert machine.pid == 0
 
 
 def test_keys_of_the_host_are_made_once_and_for_its_owner_only(machine: Machine) -> None:
@@ -223,30 +221,3 @@ def test_keys_of_the_host_are_made_once_and_for_its_owner_only(machine: Machine)
     assert machine.directory.stat().st_mode & 0o077 == 0
     public = seed_files((machine.directory / "seed.tar").read_bytes())["ssh_host_ed25519_key.pub"]
     assert (machine.directory / "ssh_host_ed25519_key.pub").read_bytes() == public
-
-
-def test_a_leftover_machine_is_ended(tmp_path: Path) -> None:
-    """A process that has the seed of this directory on its command line is the machine of this directory."""
-    code = "import time; time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", code, f"file={tmp_path}/seed.tar"]) as process:
-        (tmp_path / "pid").write_text(f"{process.pid}\n")
-        assert kill_leftover(tmp_path)
-        assert process.wait(10) == -9
-    assert not (tmp_path / "pid").exists()
-
-
-def test_a_foreign_process_is_not_killed(tmp_path: Path) -> None:
-    """The number in an old file may belong to anybody by now."""
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as process:
-        (tmp_path / "pid").write_text(f"{process.pid}\n")
-        assert not kill_leftover(tmp_path)
-        assert process.poll() is None
-        process.kill()
-
-
-@pytest.mark.parametrize("content", [None, "", "not a number", "999999999"])
-def test_no_leftover_is_fine(tmp_path: Path, content: str | None) -> None:
-    """No file, a damaged one, and a process that is gone."""
-    if content is not None:
-        (tmp_path / "pid").write_text(content)
-    assert not kill_leftover(tmp_path)
