@@ -24,10 +24,10 @@ part_types() {
 part_unit() { pytest tests/unit; }
 
 # against the sandbox without machines
-part_integration() { pytest tests/integration -m 'not machine'; }
+part_integration() { pytest tests/integration -m 'not machine' --numprocesses 2 --dist loadfile; }
 
 # against the sandbox with real machines
-part_machine() { pytest tests/integration -m machine; }
+part_machine() { pytest tests/integration -m machine --numprocesses 2 --dist loadfile; }
 
 part_molecule() {
   cd extensions || return
