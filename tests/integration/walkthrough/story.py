@@ -1,0 +1,179 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What an administrator has at hand: ansible-playbook, aws, ssh, curl; each run as the program itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+ROOT = Path(__file__).resolve().parents[3]
+IMAGES = "/var/www/html/images"
+#: Seconds for a machine without hardware virtualisation to boot, with room for a busy host.
+BOOT_SECONDS = 240.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a playbook: what it printed, and which calls of the log are its own."""
+
+    output: str
+    first_call: int
+    last_call: int
+
+    @property
+    def changed(self) -> int:
+        """Tasks that report a change, over all hosts, by the recap."""
+        return sum(int(count) for count in re.findall(r"changed=(\d+)", self.output.split("PLAY RECAP")[-1]))
+
+    @property
+    def warnings(self) -> list[str]:
+        """The lines that Ansible printed as warnings or deprecations."""
+        return [line for line in self.output.splitlines() if re.match(r"\[(WARNING|DEPRECATION WARNING|ERROR)\]", line)]
+
+
+class Story:
+    """The sandbox at `endpoint`, and the tools that look at it."""
+
+    def __init__(self, directory: Path, port: int) -> None:
+        self.directory = directory
+        self.endpoint = f"http://127.0.0.1:{port}"
+        self.keys = directory / "keys"
+        self.environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "STEADFAST_SANDBOX_DIR": str(directory / "sandbox"),
+            "STEADFAST_KEYS": str(self.keys),
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".dev/collections"),
+            "ANSIBLE_NOCOLOR": "1",
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "sandbox",
+            "AWS_SECRET_ACCESS_KEY": "sandbox",
+            "AWS_PAGER": "",
+        }
+
+    def run(self, *argv: str, timeout: float = 900, check: bool = True) -> str:
+        """What a program printed; its failure is the test's failure, with all that it said."""
+        done = subprocess.run(argv, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False)
+        output = done.stdout + (done.stderr if check else "")
+        assert not check or done.returncode == 0, f"{' '.join(argv)}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
+        return output if done.returncode == 0 else ""
+
+    def play(self, playbook: str, *arguments: str) -> Run:
+        """Run one of the collection's playbooks on the sandbox's inventory."""
+        first = self.calls_so_far()
+        output = self.run("ansible-playbook", "-i", "inventories/sandbox", f"playbooks/{playbook}", *arguments)
+        return Run(output, first, self.calls_so_far())
+
+    def writes_of(self, run: Run) -> list[str]:
+        """The calls of `run` that changed something in the account."""
+        return [call["action"] for call in self._calls(run.first_call)[: run.last_call - run.first_call] if call["write"]]
+
+    def calls_so_far(self) -> int:
+        return len(self._calls(0))
+
+    def aws(self, *arguments: str) -> Any:
+        """The answer of one awscli EC2 command, read from its JSON."""
+        output = self.run("aws", "--output", "json", "ec2", *arguments)
+        return json.loads(output) if output.strip() else None
+
+    def instances(self) -> list[dict[str, Any]]:
+        """The instances that are not on their way out."""
+        states = "Name=instance-state-name,Values=pending,running,stopping,stopped"
+        answer = self.aws("describe-instances", "--filters", states)
+        return [instance for reservation in answer["Reservations"] for instance in reservation["Instances"]]
+
+    def instance(self) -> dict[str, Any]:
+        """The one instance there is."""
+        (instance,) = self.instances()
+        return instance
+
+    def volumes(self) -> list[dict[str, Any]]:
+        """The data volumes: all but those that machines boot from."""
+        roots = {
+            mapping["Ebs"]["VolumeId"]
+            for instance in self.instances()
+            for mapping in instance["BlockDeviceMappings"]
+            if mapping["DeviceName"] == instance["RootDeviceName"]
+        }
+        return [volume for volume in self.aws("describe-volumes")["Volumes"] if volume["VolumeId"] not in roots]
+
+    def web_group(self) -> str:
+        """The id of the security group of the instance."""
+        return str(self.instance()["SecurityGroups"][0]["GroupId"])
+
+    def ssh(self, *command: str, check: bool = True) -> str:
+        """What a command in the machine printed."""
+        (key,) = self.keys.glob("*.pem")
+        quiet = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR")
+        login = ("-o", "ConnectTimeout=10", "-i", str(key), f"admin@{self.instance()['PublicIpAddress']}")
+        return self.run("ssh", *quiet, *login, *command, check=check, timeout=120)
+
+    def curl(self, path: str, *options: str, check: bool = True) -> str:
+        """What curl got from the public address."""
+        address = f"http://{self.instance()['PublicIpAddress']}{path}"
+        return self.run("curl", "--silent", "--show-error", "--fail", "--noproxy", "*", "--max-time", "20", *options, address, check=check)
+
+    def answers(self) -> bool:
+        """Whether the page is served at this moment."""
+        instance = self.instance()
+        return bool(instance.get("PublicIpAddress")) and bool(self.curl("/", check=False))
+
+    def image_is_served(self) -> bool:
+        """Whether the first image of the volume is served."""
+        name = next(name for name in self.ssh("ls", IMAGES).split() if name != "lost+found")
+        return self.curl(f"/images/{name}", "--output", "/dev/null", "--write-out", "%{http_code}") == "200"
+
+    def wait_until_it_answers(self) -> bool:
+        """Whether the page is served before a machine's time to boot is over."""
+        return self._until(self.answers)
+
+    def boot_id(self, check: bool = True) -> str:
+        """A number that is another one after each start of the machine; empty where nobody answers yet."""
+        return self.ssh("cat", "/proc/sys/kernel/random/boot_id", check=check).strip()
+
+    def wait_for_new_boot(self, before: str) -> None:
+        """Wait until the machine that answers has started anew."""
+        assert self._until(lambda: self.boot_id(check=False) not in ("", before)), "the machine did not come back"
+
+    def _calls(self, since: int) -> list[dict[str, Any]]:
+        with urlopen(f"{self.endpoint}/_sandbox/calls?since={since}", timeout=30) as answer:
+            return list(json.load(answer)["calls"])
+
+    @staticmethod
+    def _until(condition: Any) -> bool:
+        deadline = time.monotonic() + BOOT_SECONDS
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(1)
+        return True
+
+
+@contextmanager
+def running_story(directory: Path) -> Iterator[Story]:
+    """A sandbox with real machines on a free port, taken down whatever happens."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    story = Story(directory, port)
+    sandbox = (sys.executable, "-m", "sandbox")
+    story.run(*sandbox, "up", "--port", str(port), timeout=600)
+    try:
+        yield story
+    finally:
+        story.run(*sandbox, "down", timeout=120)

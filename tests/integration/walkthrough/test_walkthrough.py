@@ -1,0 +1,125 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The administrator's walkthrough, from an empty account to a served site and away again, looked at with stock tools only.
+
+One story on one sandbox: each test goes on from where the one before it ended.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from .story import IMAGES, Story
+
+pytestmark = pytest.mark.machine
+
+
+def test_check_mode_on_an_empty_account_predicts_the_whole_fleet(story: Story) -> None:
+    """Before anything exists, check mode runs to its end, names every resource, and sends no write call."""
+    run = story.play("site.yml", "--check", "--diff")
+    assert story.writes_of(run) == []
+    for kind in ("key_pair", "security_group", "instance", "volume", "elastic_ip"):
+        assert f"{kind} " in run.output
+    assert "(known after apply)" in run.output
+    assert run.warnings == []
+
+
+def test_one_run_brings_the_site_up(story: Story) -> None:
+    """One run of the playbook ends with the page served on the public address."""
+    run = story.play("site.yml")
+    assert run.changed > 0
+    assert run.warnings == []
+    assert "<title>" in story.curl("/")
+
+
+def test_a_second_run_changes_nothing(story: Story) -> None:
+    """Running it again reports no change and sends no write call."""
+    run = story.play("site.yml")
+    assert (run.changed, story.writes_of(run), run.warnings) == (0, [], [])
+
+
+def test_check_mode_afterwards_predicts_nothing(story: Story) -> None:
+    """Check mode agrees that there is nothing left to do."""
+    run = story.play("site.yml", "--check", "--diff")
+    assert (run.changed, story.writes_of(run), run.warnings) == (0, [], [])
+
+
+def test_the_images_are_on_an_ext4_partition_of_the_attached_volume(story: Story) -> None:
+    """findmnt in the machine and describe-volumes outside name the same EBS volume."""
+    source, fstype = story.ssh("findmnt", "-no", "SOURCE,FSTYPE", IMAGES).split()
+    assert fstype == "ext4"
+    disk = story.ssh("lsblk", "-ndo", "PKNAME", source).strip()
+    serial = story.ssh("lsblk", "-ndo", "SERIAL", f"/dev/{disk}").strip()
+    attached = [volume for volume in story.volumes() if volume["VolumeId"].replace("-", "") == serial]
+    assert [volume["State"] for volume in attached] == ["in-use"]
+
+
+def test_fstab_has_one_line_for_it_by_uuid(story: Story) -> None:
+    """The mount survives a reboot by exactly one line of /etc/fstab, by UUID and with nofail."""
+    uuid = story.ssh("findmnt", "-no", "UUID", IMAGES).strip()
+    lines = [line.split() for line in story.ssh("cat", "/etc/fstab").splitlines() if IMAGES in line and not line.startswith("#")]
+    assert [line[:3] for line in lines] == [[f"UUID={uuid}", IMAGES, "ext4"]]
+    assert "nofail" in lines[0][3].split(",")
+
+
+def test_what_was_in_the_folder_is_served_from_the_volume(story: Story) -> None:
+    """The images that user data put there before the volume was mounted are on the volume, and served."""
+    names = [name for name in story.ssh("ls", IMAGES).split() if name != "lost+found"]
+    assert names
+    for name in names:
+        assert story.curl(f"/images/{name}", "--output", "/dev/null", "--write-out", "%{http_code}") == "200"
+
+
+def test_a_closed_port_does_not_answer_and_an_opened_one_does(story: Story) -> None:
+    """Revoking the rule for port 80 with awscli closes the site; authorising it again opens it."""
+    rule = ("--group-id", story.web_group(), "--protocol", "tcp", "--port", "80", "--cidr", "0.0.0.0/0")
+    story.aws("revoke-security-group-ingress", *rule)
+    assert not story.answers()
+    story.aws("authorize-security-group-ingress", *rule)
+    assert story.wait_until_it_answers()
+
+
+def test_the_site_is_back_after_a_reboot(story: Story) -> None:
+    """After reboot-instances the machine has started anew, and serves the page and the images."""
+    before = story.boot_id()
+    story.aws("reboot-instances", "--instance-ids", story.instance()["InstanceId"])
+    story.wait_for_new_boot(before)
+    assert story.wait_until_it_answers()
+    assert story.ssh("findmnt", "-no", "FSTYPE", IMAGES).strip() == "ext4"
+    assert story.image_is_served()
+
+
+def test_the_site_is_back_after_stop_and_start_at_the_same_address(story: Story) -> None:
+    """After stop-instances and start-instances the Elastic IP serves the page and the images again."""
+    address, instance = story.instance()["PublicIpAddress"], story.instance()["InstanceId"]
+    before = story.boot_id()
+    story.aws("stop-instances", "--instance-ids", instance)
+    story.aws("wait", "instance-stopped", "--instance-ids", instance)
+    assert not story.answers()
+    story.aws("start-instances", "--instance-ids", instance)
+    story.wait_for_new_boot(before)
+    assert story.instance()["PublicIpAddress"] == address
+    assert story.wait_until_it_answers()
+    assert story.image_is_served()
+
+
+def test_after_all_that_there_is_still_nothing_to_change(story: Story) -> None:
+    """Reboot, stop and start are no drift."""
+    run = story.play("site.yml", "--check", "--diff")
+    assert (run.changed, story.writes_of(run)) == (0, [])
+
+
+def test_teardown_keeps_the_data(story: Story) -> None:
+    """Teardown takes the machine, its address, key and group away; the volume with the data stays, free to attach."""
+    run = story.play("teardown.yml")
+    assert run.changed > 0
+    assert story.instances() == []
+    assert [volume["State"] for volume in story.volumes()] == ["available"]
+
+
+def test_teardown_deletes_the_data_only_when_told(story: Story) -> None:
+    """With the variable for it, teardown deletes the volume too; the account is empty again."""
+    story.play("teardown.yml", "-e", "teardown_delete_volumes=true")
+    assert story.volumes() == []
+    assert story.aws("describe-addresses")["Addresses"] == []
+    assert story.aws("describe-key-pairs")["KeyPairs"] == []
