@@ -55,6 +55,8 @@ class Playbook:
                 "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".dev" / "collections"),
                 "ANSIBLE_LOCALHOST_WARNING": "false",
                 "HOME": str(self.directory),
+                "ANSIBLE_REMOTE_TMP": str(self.directory / "remote"),
+                "ANSIBLE_ASYNC_DIR": str(self.directory / "jobs"),
                 **environment,
             },
             cwd=self.directory,

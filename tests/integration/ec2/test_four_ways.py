@@ -43,14 +43,18 @@ FLEET = {
 }
 
 
-def fleet(**changes: Any) -> dict[str, Any]:
-    """The fleet, with some of its options otherwise."""
-    return {**FLEET, **changes}
+def then(before: dict[str, Any], members: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """The fleet of the step before, with some options of its instances, and some of its own, otherwise."""
+    return {**before, **changes, "instances": [{**before["instances"][0], **members}]}
 
 
-def member(**changes: Any) -> dict[str, Any]:
-    """The fleet, with some options of its instances otherwise."""
-    return fleet(instances=[{**FLEET["instances"][0], **changes}])
+LARGER = then(FLEET, {"volumes": [{"name": "images", "size": 16, "device": "/dev/sdf"}, {"name": "logs", "size": 2}]})
+RETAGGED = then(LARGER, {}, tags={"Project": "moso"})
+CLOSED = then(RETAGGED, {}, security_groups=[{"name": "moso-web-dev-sg", "rules": [{"ports": [22], "cidr": "my_ip"}]}])
+FASTER = then(CLOSED, {"instance_type": "t3.small", "on_change": {"instance_type": "restart"}})
+ASLEEP = then(FASTER, {"state": "stopped"})
+ONE = then(ASLEEP, {"count": 1}, prune=True)
+BARE = then(ONE, {"elastic_ip": False, "volumes": []}, delete_volumes=["web-1/logs", "web-2/images", "web-2/logs"])
 
 
 #: {story: [(module, options), …]}: each step is a change to what the steps before it left.
@@ -108,13 +112,7 @@ STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("elastic_ip", {"name": "entry", "state": "absent"}),
     ],
     "fleet": [
-        ("fleet", FLEET),
-        ("fleet", member(instance_type="t3.small", on_change={"instance_type": "restart"})),
-        ("fleet", member(volumes=[{"name": "images", "size": 16}, {"name": "logs", "size": 2}])),
-        ("fleet", fleet(tags={"Project": "moso"})),
-        ("fleet", fleet(security_groups=[{"name": "moso-web-dev-sg", "rules": [{"ports": [22], "cidr": "my_ip"}]}])),
-        ("fleet", {**member(count=1), "prune": True}),
-        ("fleet", {**member(count=1, elastic_ip=False), "delete_volumes": True, "prune": True}),
+        *(("fleet", step) for step in (FLEET, LARGER, RETAGGED, CLOSED, FASTER, ASLEEP, ONE, BARE)),
         ("fleet", {"name": "moso-dev-nvir", "state": "absent"}),
         ("fleet", {"name": "moso-dev-nvir", "state": "absent", "delete_volumes": True}),
     ],

@@ -31,7 +31,7 @@ def test_the_usual_task_starts_no_process(playbook: Playbook) -> None:
     """Temporary module files are what a process would leave behind if told to keep them."""
     task = {"steadfast.ec2.volume": VOLUME, "check_mode": True}
     playbook.run([task], ANSIBLE_KEEP_REMOTE_FILES="1")
-    kept = playbook.directory / ".ansible" / "tmp"
+    kept = playbook.directory / "remote"
     assert list(kept.glob("*/AnsiballZ_volume.py")) == []
     playbook.run([{**task, **PROCESS}], ANSIBLE_KEEP_REMOTE_FILES="1")
     assert len(list(kept.glob("*/AnsiballZ_volume.py"))) == 1
@@ -88,6 +88,7 @@ def test_defaults_of_the_group_reach_the_task(playbook: Playbook, sandbox: Sandb
 def test_a_background_task_runs(playbook: Playbook) -> None:
     """async goes the ordinary way."""
     [answer] = playbook.run([{"steadfast.ec2.elastic_ip": {"name": "entry"}, "async": 600, "poll": 1}])
+    assert not answer.result.get("failed"), answer.result
     assert answer.result["changed"]
     assert answer.result["elastic_ip"]["public_ip"]
 
