@@ -31,6 +31,18 @@ class Interface(NetworkInterface):
         """The groups of the interface, which are those of its instance."""
         return list(self._group_set)
 
+    @property
+    def association(self) -> Dict[str, Any]:
+        """The public address as DescribeInstances and DescribeNetworkInterfaces show it."""
+        if not self.public_ip:
+            return {}
+        shown = {"PublicIp": self.public_ip, "PublicDnsName": public_name(self.public_ip, self.ec2_backend.region_name)}
+        for elastic in self.ec2_backend.addresses:
+            if elastic.eni is self:
+                own = {"AllocationId": elastic.allocation_id, "AssociationId": elastic.association_id}
+                return {**shown, **own, "IpOwnerId": self.owner_id}
+        return {**shown, "IpOwnerId": "amazon"}
+
     def check_auto_public_ip(self) -> None:
         """Take an automatic public address, if the interface gets one and has none."""
         if str(self.public_ip_auto_assign).lower() == "true" and not self.public_ip:
@@ -140,3 +152,9 @@ class InterfaceModel(Shared, NetworkInterfaceBackend):
         if instance.state in ("terminated", "shutting-down") or 0 not in instance.nics:
             raise Ec2Error("InvalidInstanceID", f"The instance '{instance.id}' is not in a valid state for this.")
         return instance.nics[0]
+
+
+def public_name(address: str, region: str) -> str:
+    """The DNS name of a public address. It is AWS's form; nothing resolves it here."""
+    zone = "compute-1" if region == "us-east-1" else f"{region}.compute"
+    return f"ec2-{address.replace('.', '-')}.{zone}.amazonaws.com"

@@ -61,6 +61,9 @@ def test_an_elastic_ip_replaces_the_address_in_every_view_and_survives_a_stop(ec
     made = ec2.allocate_address(Domain="vpc", TagSpecifications=tags)
     association = ec2.associate_address(AllocationId=made["AllocationId"], InstanceId=instance_id)["AssociationId"]
     assert views(ec2, instance_id) == {made["PublicIp"]}
+    (nic,) = ec2.describe_network_interfaces()["NetworkInterfaces"]
+    assert nic["Association"]["AllocationId"] == made["AllocationId"]
+    assert nic["Association"]["PublicDnsName"] == instance(ec2, instance_id)["PublicDnsName"]
     shown = ec2.describe_addresses(Filters=[{"Name": "tag:Name", "Values": ["web"]}])["Addresses"][0]
     assert (shown["InstanceId"], shown["AssociationId"]) == (instance_id, association)
     assert shown["PrivateIpAddress"] == instance(ec2, instance_id)["PrivateIpAddress"]

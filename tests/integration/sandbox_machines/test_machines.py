@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.processes import machines_below
 from tests.integration.sandbox_cloud.aws import attached, available, instance, launch, volume, wait_state, wait_volume
-from tests.integration.sandbox_machines.conftest import World
+from tests.integration.sandbox_machines.conftest import BOOT, World
 from tests.support.sandbox import eventually
 
 pytestmark = pytest.mark.machine
@@ -105,7 +105,7 @@ def test_a_reboot_is_a_new_boot_with_the_same_address_and_disks(world: World, we
     read = "cat /proc/sys/kernel/random/boot_id"
     address, before = world.address(web), world.ssh(web, read)
     world.ec2.reboot_instances(InstanceIds=[web])
-    eventually(lambda: world.ssh(web, read, check=False) not in ("", before), timeout=300, pause=2)
+    eventually(lambda: world.ssh(web, read, check=False) not in ("", before), timeout=BOOT, pause=2)
     assert world.address(web) == address
     assert world.ssh(web, FIND.format(serial=volume_id.replace("-", ""))) != ""
     assert len(world.ssh(web, "sudo cat /root/first-boot").splitlines()) == 1
@@ -117,7 +117,7 @@ def test_stop_and_start_keep_the_disks_and_change_the_address(world: World, web:
     world.ssh(web, "echo kept > file && sync")
     before = world.address(web)
     world.ec2.stop_instances(InstanceIds=[web])
-    wait_state(world.ec2, web, "stopped", timeout=120)
+    wait_state(world.ec2, web, "stopped", timeout=BOOT)
     assert banner(before, 22) == "refused"
     volume_id = available(world.ec2, Size=1)
     world.ec2.attach_volume(VolumeId=volume_id, InstanceId=web, Device="/dev/sdf")
@@ -133,7 +133,7 @@ def test_an_image_of_an_instance_boots_with_its_files(world: World, web: str) ->
     """And an Elastic IP moves from one machine to the other."""
     world.ssh(web, "echo golden > file && sync")
     image_id = world.ec2.create_image(InstanceId=web, Name="golden", NoReboot=True)["ImageId"]
-    eventually(lambda: world.ec2.describe_images(ImageIds=[image_id])["Images"][0]["State"] == "available", timeout=120)
+    eventually(lambda: world.ec2.describe_images(ImageIds=[image_id])["Images"][0]["State"] == "available", timeout=BOOT)
     copy = world.launch("copy", image_id)
     assert world.ssh(copy, "cat file") == "golden"
     made = world.ec2.allocate_address()
@@ -149,7 +149,7 @@ def test_an_image_of_an_instance_boots_with_its_files(world: World, web: str) ->
 def test_an_instance_that_powers_itself_off_is_stopped(world: World, web: str) -> None:
     """With the reason that EC2 gives."""
     world.ssh(web, "sudo systemd-run --on-active=1 systemctl poweroff", check=False)
-    wait_state(world.ec2, web, "stopped", timeout=120)
+    wait_state(world.ec2, web, "stopped", timeout=BOOT)
     assert instance(world.ec2, web)["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
 
 
