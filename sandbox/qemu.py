@@ -20,11 +20,16 @@ PORTS = 24
 #: The first PCI slot for volumes. Those below it are taken by what every machine has.
 FIRST_PORT = 8
 GUEST_ADDRESS = "10.0.2.15"
-#: Quiet, and without what only costs an emulated processor: self-tests, mitigations, a second look at timers.
+#: Quiet, and without what only costs an emulated processor: self-tests, mitigations, a second look at timers, memory
+#: that is cleared twice or in huge pages.
 KERNEL_OPTIONS = (
-    "quiet net.ifnames=0 mitigations=off nokaslr no_timer_check tsc=reliable cryptomgr.notests raid=noautodetect"
-    " audit=0 systemd.show_status=true systemd.log_level=notice"
+    "quiet net.ifnames=0 mitigations=off nokaslr no_timer_check tsc=reliable cryptomgr.notests raid=noautodetect audit=0"
+    " init_on_alloc=0 hardened_usercopy=off randomize_kstack_offset=off transparent_hugepage=madvise psi=0"
+    " systemd.show_status=true systemd.log_level=notice"
 )
+#: Everything that QEMU can emulate, but string instructions that are slower emulated than the loops they replace: programs
+#: look for the flags erms and fsrm, the Linux kernel also goes by the model.
+EMULATED_PROCESSOR = "max,erms=off,fsrm=off,model=4,stepping=0"
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,7 @@ def processor_args(accelerator: str, spec: MachineSpec) -> List[str]:
     argv = ["-machine", "pc,usb=off,vmport=off,smbus=off", "-smp", str(spec.cpus)]
     if accelerator == "kvm":
         return [*argv, "-accel", "kvm", "-cpu", "host"]
-    return [*argv, "-accel", "tcg,thread=multi,tb-size=256", "-cpu", "max"]
+    return [*argv, "-accel", "tcg,thread=multi,tb-size=256", "-cpu", EMULATED_PROCESSOR]
 
 
 def boot_args(spec: MachineSpec, directory: Path) -> List[str]:

@@ -71,7 +71,7 @@ def test_accelerator_and_processor_belong_together(tmp_path: Path, spec: Machine
     """`host` exists under KVM only."""
     argv = qemu.qemu_argv(spec, tmp_path, accelerator, 5, ())
     assert options(argv, "-accel")[0].split(",")[0] == accelerator
-    assert options(argv, "-cpu") == [processor]
+    assert options(argv, "-cpu")[0].split(",")[0] == processor
 
 
 def test_the_root_disk_is_named_by_its_serial(tmp_path: Path, spec: MachineSpec) -> None:
