@@ -131,7 +131,8 @@ class RealHosting:
             end = machine.last_exit
             if end and end.kind != "asked":
                 log.warning("%s", end.reason)
-                on_exit("" if end.kind == "guest" else end.reason)
+                # The rest is what the console said last; it is in the log.
+                on_exit("" if end.kind == "guest" else end.reason.splitlines()[0])
 
         machine = Machine(self._settings.machines / boot.instance_id, self._spec(boot), accelerator=self._accelerator, on_exit=ended)
         for disk in boot.disks:

@@ -9,6 +9,7 @@ each class of objects instead of once for each value.
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 from xml.sax.saxutils import escape
 
@@ -19,6 +20,8 @@ Transformers = Mapping[str, Callable[[Any], Any]]
 Write = Callable[[Any, str, List[str]], bool]
 
 MISSING = object()
+#: Characters that XML has no way to write.
+NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
 
@@ -140,6 +143,10 @@ def _scalar_writer(text: Callable[[Any, Any], str], shape: Any) -> Write:
     return write
 
 
+def _string(value: Any, shape: Any) -> str:
+    return escape(NOT_XML.sub("", str(value)))
+
+
 def _timestamp(value: Any, shape: Any) -> str:
     holder: Dict[str, Any] = {}
     TimestampSerializer(TimestampSerializer.TIMESTAMP_FORMAT_ISO8601_ZEROED).serialize(holder, value, shape, "t")
@@ -151,7 +158,7 @@ def _blob(value: Any, shape: Any) -> str:
 
 
 SCALARS: Dict[str, Callable[[Any, Any], str]] = {
-    "string": lambda value, shape: escape(str(value)),
+    "string": _string,
     "integer": lambda value, shape: str(int(value)),
     "long": lambda value, shape: str(int(value)),
     "float": lambda value, shape: str(float(value)),

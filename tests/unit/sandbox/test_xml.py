@@ -65,3 +65,10 @@ def test_a_client_reads_the_same_from_both(action: str, result: dict[str, Any]) 
     fast = Document(operation, TRANSFORMERS).write(result, "request")
     assert parsed(action, fast) == parsed(action, slow)
     assert parsed(action, fast)
+
+
+def test_characters_that_xml_cannot_hold_are_left_out() -> None:
+    """Or one strange byte would make a whole answer unreadable."""
+    operation = get_service_model("ec2").operation_model("DescribeTags")
+    body = Document(operation, {}).write({"Tags": [{"key": "a", "value": "x\x1b[0m\x00y\tz"}]}, "request")
+    assert parsed("DescribeTags", body)["Tags"][0]["Value"] == "x[0my\tz"
