@@ -16,12 +16,6 @@ from sandbox.trouble import ImageError
 
 SUITE = "bookworm"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-#: Where packages come from on a host that is not itself Debian 12.
-DEFAULT_SOURCES = (
-    ("http://mirror.example/debian", SUITE),
-    ("http://mirror.example/debian", f"{SUITE}-updates"),
-    ("http://mirror.example/debian-security", f"{SUITE}-security"),
-)
 PACKAGES = (
     # the system
     "linux-image-cloud-amd64 systemd-sysv udev dbus kmod busybox-static iproute2 procps cloud-init",
@@ -70,7 +64,7 @@ class Recipe:
     @property
     def mirrors(self) -> str:
         """The mirrors, for people."""
-        return " ".join(dict.fromkeys(uri for uri, _ in self.sources))
+        return " ".join(dict.fromkeys(uri for uri, _ in self.sources)) or "Debian's own mirror"
 
 
 class Runner:
@@ -119,11 +113,11 @@ def host_packages() -> List[str]:
 
 
 def host_recipe() -> Recipe:
-    """What the apt of this host uses for Debian 12, or Debian's own mirror."""
+    """What the apt of this host uses for Debian 12; where it is another system, mmdebstrap knows Debian's own mirror."""
     targets = _output(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)"])
     local = Path("/usr/local/share/ca-certificates")
     return Recipe(
-        sources=parse_sources(targets) or DEFAULT_SOURCES,
+        sources=parse_sources(targets),
         proxy=_output(["apt-config", "shell", "P", "Acquire::http::Proxy"]).partition("=")[2].strip().strip("'"),
         certificates=tuple(path.read_text() for path in sorted(local.glob("*.crt"))),
     )
@@ -163,7 +157,8 @@ def install(tree: Path, recipe: Recipe, run: Runner, progress: Callable[[str], N
         if line.startswith("I: "):
             progress(f"image: {line[3:]}")
 
-    run([which("mmdebstrap") or "mmdebstrap", *options, SUITE, str(tree), "-"], stdin=sources, heard=heard)
+    mirrors = ["-"] if sources else []
+    run([which("mmdebstrap") or "mmdebstrap", *options, SUITE, str(tree), *mirrors], stdin=sources, heard=heard)
 
 
 def kernel_release(tree: Path) -> str:

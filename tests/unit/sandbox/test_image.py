@@ -16,7 +16,7 @@ import pytest
 from sandbox import debian, image, initrd
 from sandbox.trouble import ImageError
 
-RECIPE = debian.Recipe(sources=debian.DEFAULT_SOURCES, proxy="", certificates=())
+RECIPE = debian.Recipe(sources=(("http://mirror.example/debian", debian.SUITE),), proxy="", certificates=())
 
 
 @pytest.fixture
