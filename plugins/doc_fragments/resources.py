@@ -344,10 +344,11 @@ _FLEET = {
 class ModuleDocFragment:
     """One fragment for each module."""
 
-    KEY_PAIR = _text(_options(_KEY_PAIR, _COMMON))
-    SECURITY_GROUP = _text({**_GROUP, **_options(_MY_IP, _COMMON)})
-    INSTANCE = _text(_options(_INSTANCE, _COMMON, _STATES))
-    VOLUME = _text(
+    # With a type, because ansible-test takes plain assignments for literals.
+    KEY_PAIR: str = _text(_options(_KEY_PAIR, _COMMON))
+    SECURITY_GROUP: str = _text({**_GROUP, **_options(_MY_IP, _COMMON)})
+    INSTANCE: str = _text(_options(_INSTANCE, _COMMON, _STATES))
+    VOLUME: str = _text(
         _options(
             _VOLUME,
             _COMMON,
@@ -365,7 +366,7 @@ class ModuleDocFragment:
             },
         )
     )
-    ELASTIC_IP = _text(
+    ELASTIC_IP: str = _text(
         _options(
             _COMMON,
             name={"description": "The name of the address, kept in its C(Name) tag.", "type": "str", "required": True},
@@ -375,4 +376,4 @@ class ModuleDocFragment:
             },
         )
     )
-    FLEET = _text(_FLEET)
+    FLEET: str = _text(_FLEET)

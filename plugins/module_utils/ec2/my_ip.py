@@ -40,5 +40,5 @@ def _checked(text: str, error: Exception) -> str:
 
 
 def _ask() -> str:
-    with urllib.request.urlopen(URL, timeout=_SECONDS) as answer:
+    with urllib.request.build_opener().open(URL, timeout=_SECONDS) as answer:
         return str(answer.read(200).decode("ascii", "replace"))

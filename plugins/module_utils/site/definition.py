@@ -195,7 +195,7 @@ def download(url: str, checksum: Optional[str], stack: ExitStack) -> str:
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="steadfast-site-"))
     target = os.path.join(folder, "archive")
     try:
-        with urllib.request.urlopen(url, timeout=60) as answer, open(target, "wb") as stream:
+        with urllib.request.build_opener().open(url, timeout=60) as answer, open(target, "wb") as stream:
             shutil.copyfileobj(answer, stream)
     except (urllib.error.URLError, OSError) as error:
         raise CallFailed(f"the archive cannot be fetched: {error}", resource=url, operation="GET") from error
