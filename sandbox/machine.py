@@ -284,7 +284,19 @@ class Machine:
                         f"{self.spec.instance_id} did not let go of {volume_id} in {timeout:g} s; it is still attached."
                         " Is the machine up, and the volume unmounted?"
                     )
-        qmp.execute("blockdev-del", node_name=qemu.node_name(volume_id))
+        self._forget_disk(qmp, volume_id)
+
+    def _forget_disk(self, qmp: Qmp, volume_id: str) -> None:
+        """Close the file of a volume that was unplugged; QEMU settles the last requests of nvme after it said so."""
+        deadline = time.monotonic() + LAUNCH_TIMEOUT
+        while True:
+            try:
+                qmp.execute("blockdev-del", node_name=qemu.node_name(volume_id))
+                return
+            except QmpError as error:
+                if "in use" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def _live(self, argv: List[str], qmp_side: socket.socket, launched: threading.Event) -> None:
         """Start the process and stay with it. The kernel ends it when this thread does, so no machine is left behind."""
