@@ -21,11 +21,11 @@ PORTS = 24
 FIRST_PORT = 8
 GUEST_ADDRESS = "10.0.2.15"
 #: Quiet, and without what only costs an emulated processor: self-tests, mitigations, a second look at timers, memory
-#: that is cleared twice or in huge pages.
+#: that is cleared twice or in huge pages. The console is a log file, which colours would only make unreadable.
 KERNEL_OPTIONS = (
     "quiet net.ifnames=0 mitigations=off nokaslr no_timer_check tsc=reliable cryptomgr.notests raid=noautodetect audit=0"
     " init_on_alloc=0 hardened_usercopy=off randomize_kstack_offset=off transparent_hugepage=madvise psi=0"
-    " systemd.show_status=true systemd.log_level=notice"
+    " systemd.show_status=true systemd.log_level=notice TERM=dumb"
 )
 #: Everything that QEMU can emulate, but string instructions that are slower emulated than the loops they replace: programs
 #: look for the flags erms and fsrm, the Linux kernel also goes by the model.
