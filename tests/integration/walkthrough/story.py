@@ -50,6 +50,7 @@ class Story:
         self.directory = directory
         self.endpoint = f"http://127.0.0.1:{port}"
         self.keys = directory / "keys"
+        self.keys.mkdir(mode=0o700)
         self.environment = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
