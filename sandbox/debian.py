@@ -35,7 +35,8 @@ MASKED_UNITS = (
     " sys-kernel-debug.mount sys-kernel-tracing.mount dev-hugepages.mount proc-sys-fs-binfmt_misc.automount"
     # settled by guest/init
     " systemd-remount-fs.service systemd-fsck-root.service systemd-modules-load.service kmod-static-nodes.service"
-    " systemd-random-seed.service systemd-repart.service systemd-sysusers.service systemd-tmpfiles-setup-dev.service systemd-user-sessions.service"
+    " systemd-random-seed.service systemd-repart.service systemd-sysusers.service systemd-tmpfiles-setup-dev.service"
+    " systemd-user-sessions.service"
     # guest/first-boot and guest/power-button
     " cloud-init-local.service cloud-init.service cloud-config.service cloud-final.service cloud-init-hotplugd.socket"
     " systemd-logind.service"
