@@ -72,10 +72,12 @@ def test_what_was_in_the_folder_is_served_from_the_volume(story: Story) -> None:
 
 def test_a_closed_port_does_not_answer_and_an_opened_one_does(story: Story) -> None:
     """Revoking the rule for port 80 with awscli closes the site; authorising it again opens it."""
-    rule = ("--group-id", story.web_group(), "--protocol", "tcp", "--port", "80", "--cidr", "0.0.0.0/0")
-    story.aws("revoke-security-group-ingress", *rule)
+    # with its description, or the fleet would rightly call the new rule a difference
+    anybody = '{"CidrIp": "0.0.0.0/0", "Description": "visitors"}'
+    rule = f'[{{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{anybody}]}}]'
+    story.aws("revoke-security-group-ingress", "--group-id", story.web_group(), "--ip-permissions", rule)
     assert not story.answers()
-    story.aws("authorize-security-group-ingress", *rule)
+    story.aws("authorize-security-group-ingress", "--group-id", story.web_group(), "--ip-permissions", rule)
     assert story.wait_until_it_answers()
 
 
