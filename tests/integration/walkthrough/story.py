@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +141,7 @@ class Story:
 
     def wait_until_it_answers(self) -> bool:
         """Whether the page is served before a machine's time to boot is over."""
-        return self._until(self.answers)
+        return self.comes_true(self.answers)
 
     def boot_id(self, check: bool = True) -> str:
         """A number that is another one after each start of the machine; empty where nobody answers yet."""
@@ -149,14 +149,15 @@ class Story:
 
     def wait_for_new_boot(self, before: str) -> None:
         """Wait until the machine that answers has started anew."""
-        assert self._until(lambda: self.boot_id(check=False) not in ("", before)), "the machine did not come back"
+        assert self.comes_true(lambda: self.boot_id(check=False) not in ("", before)), "the machine did not come back"
 
     def _calls(self, since: int) -> list[dict[str, Any]]:
         with urlopen(f"{self.endpoint}/_sandbox/calls?since={since}", timeout=30) as answer:
             return list(json.load(answer)["calls"])
 
     @staticmethod
-    def _until(condition: Any) -> bool:
+    def comes_true(condition: Callable[[], Any]) -> bool:
+        """Whether `condition` holds before a machine's time to boot is over."""
         deadline = time.monotonic() + BOOT_SECONDS
         while not condition():
             if time.monotonic() > deadline:
