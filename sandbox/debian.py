@@ -224,6 +224,8 @@ def _write_files(tree: Path, recipe: Recipe) -> None:
         "etc/systemd/system/systemd-udev-trigger.service.d/sandbox.conf",
         f"[Service]\nExecStart=\nExecStart={UDEV_TRIGGER}\n",
     )
+    # on a computer with too much to do, a service that takes minutes to start is not one that failed
+    _write(tree, "etc/systemd/system.conf.d/sandbox.conf", "[Manager]\nDefaultTimeoutStartSec=600s\n")
     _write(tree, "etc/systemd/journald.conf.d/sandbox.conf", "[Journal]\nStorage=persistent\nSystemMaxUse=32M\n")
     apt = 'Acquire::Languages "none";\nAcquire::ForceIPv4 "true";\n'
     if recipe.proxy:

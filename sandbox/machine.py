@@ -87,6 +87,18 @@ class Machine:
         """The volumes that are plugged in, or will be at the next start."""
         return tuple(self._attachments.values())
 
+    def last_words(self) -> str:
+        """The last words of QEMU and of the guest."""
+        words: List[str] = []
+        for path in (self.directory / "qemu.log", self.console):
+            try:
+                lines = path.read_text(errors="replace").strip().splitlines()[-8:]
+            except OSError:
+                continue
+            if lines:
+                words += [f"{path}:", *(f"  {line}" for line in lines)]
+        return "\n".join(words)
+
     # --- power
 
     def start(self) -> None:
@@ -108,7 +120,7 @@ class Machine:
                     self._add_forward(address, port, guest_port)
             except SandboxError as error:
                 self._kill()
-                raise MachineError(f"{self.spec.instance_id} did not start: {error}\n{self._tail()}") from error
+                raise MachineError(f"{self.spec.instance_id} did not start: {error}\n{self.last_words()}") from error
             self._started = True
 
     def shutdown(self, timeout: float = 60) -> None:
@@ -324,19 +336,7 @@ class Machine:
         if code == 0:
             return Exit("guest", f"{name} powered itself off")
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        return Exit("crash", f"the machine {name} died ({how})\n{self._tail()}")
-
-    def _tail(self) -> str:
-        """The last words of QEMU and of the guest."""
-        words: List[str] = []
-        for path in (self.directory / "qemu.log", self.console):
-            try:
-                lines = path.read_text(errors="replace").strip().splitlines()[-8:]
-            except OSError:
-                continue
-            if lines:
-                words += [f"{path}:", *(f"  {line}" for line in lines)]
-        return "\n".join(words)
+        return Exit("crash", f"the machine {name} died ({how})\n{self.last_words()}")
 
     def _kill(self) -> None:
         if self.alive and self._process:

@@ -119,7 +119,7 @@ def volume_device(attachment: Attachment) -> Dict[str, Any]:
 def qemu_argv(spec: MachineSpec, directory: Path, accelerator: str, qmp_fd: int, attachments: Iterable[Attachment]) -> List[str]:
     """The whole command line. The machine ends with the thread that started it, even when that is killed."""
     argv = ["setpriv", "--pdeathsig", "KILL", "--", "qemu-system-x86_64", "-name", f"{spec.instance_id},process={spec.instance_id}"]
-    argv += processor_args(accelerator, spec)
+    argv += processor_args(accelerator, spec.cpus)
     argv += ["-no-user-config", "-nodefaults", "-display", "none", "-m", str(spec.memory_mib)]
     argv += boot_args(spec, directory)
     argv += ["-chardev", f"file,id=console,path={comma(directory / 'console.log')},append=on", "-serial", "chardev:console"]
@@ -130,12 +130,12 @@ def qemu_argv(spec: MachineSpec, directory: Path, accelerator: str, qmp_fd: int,
     return argv
 
 
-def processor_args(accelerator: str, spec: MachineSpec) -> List[str]:
+def processor_args(accelerator: str, cpus: int) -> List[str]:
     """Machine type and processor.
 
     `pc` takes new disks on its one bus; q35 would need a bridge for each, and an emulated processor seconds for all of them.
     """
-    argv = ["-machine", "pc,usb=off,vmport=off,smbus=off", "-smp", str(spec.cpus)]
+    argv = ["-machine", "pc,usb=off,vmport=off,smbus=off", "-smp", str(cpus)]
     if accelerator == "kvm":
         return [*argv, "-accel", "kvm", "-cpu", "host"]
     return [*argv, "-accel", "tcg,thread=multi,tb-size=256", "-cpu", EMULATED_PROCESSOR]

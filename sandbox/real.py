@@ -33,8 +33,7 @@ def prepare(settings: Settings, tell: Callable[[str], None]) -> None:
     for tool, package in (("qemu-system-x86_64", "qemu-system-x86"), ("qemu-img", "qemu-utils"), ("ssh-keygen", "openssh-client")):
         if not shutil.which(tool):
             raise SandboxError(f"{tool} is not installed; run: apt-get install {package} (or use --api-only)")
-    ensure_image(settings.image_cache, tell)
-    accelerator(settings.image_cache)
+    accelerator(ensure_image(settings.image_cache, tell))
 
 
 class RealGuest:
@@ -118,7 +117,7 @@ class RealHosting:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._image: Image = ensure_image(settings.image_cache, log.info)
-        self._accelerator = accelerator(settings.image_cache)
+        self._accelerator = accelerator(self._image)
         self.root_size = self._image.root_size // GIB
         self.user = self._image.user
         for path in (settings.machines, settings.volumes, settings.snapshots):

@@ -62,7 +62,7 @@ def make(options: argparse.Namespace) -> Machine:
         ssh_public_keys=(Path(f"{key}.pub").read_text(),),
         user_data=options.user_data.read_bytes() if options.user_data else b"",
     )
-    machine = Machine(directory / "machine", spec, accelerator=accelerator(options.cache))
+    machine = Machine(directory / "machine", spec, accelerator=accelerator(image))
     for number, size in enumerate(options.volume, start=1):
         path = directory / f"volume-{number}.raw"
         if not path.exists():

@@ -155,7 +155,7 @@ def _machine(directory: Path) -> Machine:
         hostname="disk-test",
         ssh_public_keys=(Path(f"{key}.pub").read_text(),),
     )
-    machine = Machine(directory / "machine", spec, accelerator=accelerator(CACHE))
+    machine = Machine(directory / "machine", spec, accelerator=accelerator(image))
     machine.forward(ADDRESS, PORT, 22)
     return machine
 

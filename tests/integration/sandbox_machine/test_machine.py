@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from sandbox import disks
-from sandbox.accelerator import accelerator
+from sandbox.accelerator import accelerator, guest_runs, probe_argv
 from sandbox.image import Image, ensure_image
 from sandbox.machine import Exit, Machine, MachineSpec
 from sandbox.settings import Settings
@@ -40,6 +40,7 @@ class Lab:
 
     def __init__(self, directory: Path, image: Image, address: str) -> None:
         self.address = address
+        self.image = image
         self.directory = directory
         self.key = directory / "key"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.key)], check=True)
@@ -63,7 +64,7 @@ class Lab:
 
     def make(self, name: str, spec: MachineSpec) -> Machine:
         """Another machine on the same host."""
-        fast = accelerator(CACHE)
+        fast = accelerator(self.image)
         return Machine(self.directory / name, spec, accelerator=fast, on_exit=lambda machine: self.ends.append(machine.last_exit))
 
     def ssh(self, command: str, check: bool = True) -> str:
@@ -100,10 +101,18 @@ def lab(tmp_path_factory: pytest.TempPathFactory, image: Image) -> Iterator[Lab]
     lab = Lab(tmp_path_factory.mktemp("lab"), image, "127.0.3.1")
     lab.machine.start()
     try:
-        lab.boot_id()
+        try:
+            lab.boot_id()
+        except AssertionError as error:
+            raise AssertionError(f"no machine answers: {lab.machine.last_words()}") from error
         yield lab
     finally:
         lab.machine.kill()
+
+
+def test_the_trial_of_the_accelerator_tells_a_running_guest(image: Image) -> None:
+    """Under software emulation the kernel of the image gets to the sign of life; so it does under a KVM that works."""
+    assert guest_runs(probe_argv("tcg", image), patience=PATIENCE)
 
 
 def banner(address: str, port: int) -> str:

@@ -149,7 +149,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
         instance_id="i-00000000000000eb0", hostname="web", ssh_public_keys=((directory / "key.pub").read_text(),),
         user_data=USER_DATA.encode(),
     )  # fmt: skip
-    machine = Machine(directory / "machine", spec, accelerator=accelerator(CACHE))
+    machine = Machine(directory / "machine", spec, accelerator=accelerator(image))
     machine.attach(VOLUME, directory / "volume.raw")
     port = free_port()
     machine.forward(ADDRESS, 22, 22)
