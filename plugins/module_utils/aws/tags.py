@@ -10,6 +10,8 @@ FLEET = "steadfast:fleet"
 MEMBER = "steadfast:name"
 PROTECTED = "steadfast:protected"
 USER_DATA = "steadfast:user-data"
+#: On an instance that was stopped only to be started again: so the next run starts it, if this one dies in between.
+RESTARTING = "steadfast:restarting"
 NAME = "Name"
 #: Never removed by a purge: Amazon's, ours, and the readable name.
 _KEPT = ("aws:", "steadfast:")

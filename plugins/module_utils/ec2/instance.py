@@ -26,6 +26,7 @@ _METADATA_WORDS = {
     "http_protocol_ipv6": "HttpProtocolIpv6",
     "instance_metadata_tags": "InstanceMetadataTags",
 }
+_MARK = {tag_words.RESTARTING: "true"}
 _UP = ("pending", "running")
 _DOWN = ("stopping", "stopped")
 
@@ -275,18 +276,24 @@ def _plan_tags(desired: Instance, actual: Facts, raw: Mapping[str, Any], context
 def _with_state(desired: Instance, actual: Facts, draft: _Draft) -> Tuple[List[Step], str]:
     """All steps in order, with the stop and start that they and the declared state need."""
     ids = {"InstanceIds": [actual["id"]]}
-    up = actual["state"] in _UP
-    should_run = {"running": True, "restarted": True, "stopped": False}.get(desired.state, up)
+    up, marked = actual["state"] in _UP, tag_words.RESTARTING in actual["tags"]
+    if marked:
+        draft.reasons.append("a run that was to restart it ended before it did")
+    should_run = {"running": True, "restarted": True, "stopped": False}.get(desired.state, up or marked)
+    passing = up and should_run and bool(draft.stopped)
     steps = list(draft.running)
+    if passing and not marked:
+        steps += tag_steps([actual["id"]], {}, _MARK)
     if up and (draft.stopped or not should_run):
         steps.append(Step("StopInstances", ids))
     steps += draft.stopped
-    stopped = not up or bool(draft.stopped) or not should_run
-    if should_run and stopped:
+    if should_run and (draft.stopped or not up):
         steps.append(Step("StartInstances", ids))
-    elif should_run and desired.state == "restarted":
+    elif desired.state == "restarted":
         steps.append(Step("RebootInstances", ids))
         draft.reasons.append("is to be restarted")
+    if passing or marked:
+        steps += tag_steps([actual["id"]], _MARK, {})
     if should_run != up:
         draft.after["state"] = "running" if should_run else "stopped"
         draft.reasons.append(f"is {actual['state']}, and is to be {draft.after['state']}")
@@ -308,7 +315,7 @@ def _given(options: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
 
 
 def _visible(tags: Mapping[str, str]) -> Dict[str, str]:
-    return {key: value for key, value in tags.items() if key != tag_words.USER_DATA}
+    return {key: value for key, value in tags.items() if key not in (tag_words.USER_DATA, tag_words.RESTARTING)}
 
 
 def _shown_digest(tags: Mapping[str, str]) -> Optional[str]:

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from ansible_collections.steadfast.ec2.plugins.module_utils.aws import tags
 from ansible_collections.steadfast.ec2.plugins.module_utils.ec2 import declare, view
 from ansible_collections.steadfast.ec2.plugins.module_utils.ec2.declaration import Declaration
 from ansible_collections.steadfast.ec2.plugins.module_utils.ec2.fleet import Fleet
@@ -14,7 +16,7 @@ from ansible_collections.steadfast.ec2.plugins.module_utils.engine.execute impor
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.reconcile import Outcome, reconcile
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.wait import Pace
 
-from tests.support.account import PUBLIC_KEY, Account, Api
+from tests.support.account import PUBLIC_KEY, Account, Api, Killed
 
 LIMITS = Limits(workers=4, pace=Pace(first=0.0, gather=0.0), patience=1.0)
 WEB = {"name": "web", "image": {"name": "debian-12-*", "owner": "136693071363"}, "instance_type": "t3.micro"}
@@ -160,6 +162,19 @@ def test_another_type_restarts_only_where_allowed() -> None:
     assert kinds(outcome) == [("restart", "instance", "web-1"), ("restart", "instance", "web-2")]
     assert {one["InstanceType"] for one in account.live()} == {"t3.small"}
     assert {one["State"]["Name"] for one in account.live()} == {"running"}
+
+
+def test_a_restart_that_was_cut_short_is_finished_by_the_next_run() -> None:
+    """Stopped only to be started again: the next run knows, although the declaration does not say that it is to run."""
+    account = Account()
+    run(account, FULL)
+    larger = {**FULL, "instances": [{**FULL["instances"][0], "instance_type": "t3.small", "on_change": {"instance_type": "restart"}}]}
+    for allowed in range(40):
+        with suppress(Killed):
+            reconcile(Fleet(declare.fleet(larger), Api(account, allowed), LIMITS), False)
+    run(account, larger)
+    assert [(one["State"]["Name"], one["InstanceType"]) for one in account.live()] == [("running", "t3.small")] * 2
+    assert not any(tags.RESTARTING in one["Tags"] for one in account.live())
 
 
 def test_count_zero_means_none() -> None:
