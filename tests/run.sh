@@ -21,13 +21,13 @@ part_types() {
   mypy sandbox
 }
 
-part_unit() { pytest tests/unit; }
+part_unit() { pytest tests/unit --numprocesses "${WORKERS:-2}" --dist loadfile --durations 10; }
 
 # against the sandbox without machines
-part_integration() { pytest tests/integration -m 'not machine' --numprocesses 2 --dist loadfile; }
+part_integration() { pytest tests/integration -m 'not machine' --numprocesses "${WORKERS:-2}" --dist loadfile --durations 10; }
 
 # against the sandbox with real machines
-part_machine() { pytest tests/integration -m machine --numprocesses 2 --dist loadfile; }
+part_machine() { pytest tests/integration -m machine --numprocesses "${WORKERS:-2}" --dist loadfile --durations 20; }
 
 part_molecule() {
   cd extensions || return
@@ -40,8 +40,9 @@ part_molecule() {
 }
 
 # What a release consists of, in the folder that ansible-test asks for. Its virtual environments are made with ensurepip.
+# Of the Pythons that are installed: the oldest for targets, the one that works here, and the newest.
 part_sanity() {
-  local pythons version interpreter
+  local pythons=$VENV/bin version interpreter
   rm -rf "$STATE/tree" "$STATE/artifact"
   mkdir -p "$TREE" "$STATE/artifact" "$STATE/home/.ansible/test/cache"
   ansible-galaxy collection build --force --output-path "$STATE/artifact"
@@ -50,8 +51,7 @@ part_sanity() {
   for version in 24_2 24_3_1 25_0 25_2; do
     printf 'import ensurepip\nensurepip.bootstrap()\n' >"$STATE/home/.ansible/test/cache/get_pip_$version.py"
   done
-  pythons=$VENV/bin
-  for version in 8 9 10 11 12 13 14; do
+  for version in 8 13; do
     for interpreter in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3."$version".*/bin/python3."$version" "/usr/bin/python3.$version"; do
       [[ ! -x $interpreter ]] || { pythons+=:$(dirname "$interpreter") && break; }
     done
@@ -82,20 +82,31 @@ run_tests() {
 }
 
 # Several parts, each in a process of its own with its output in a log, whatever the others come to.
+# The machines of one part run beside all others; each of them then has one of two processors.
 run_parts() {
-  local part started status passed=0 failed=0 results=()
+  local part beside='' failed=0 results=()
+  export TAIL=400
+  if [[ " $* " == *' machine '* ]]; then
+    beside=machine WORKERS=1
+    export WORKERS
+    begin_part machine
+  fi
   for part in "$@"; do
-    started=$SECONDS
-    export TAIL=400
-    if step "test-$part" "Test: $part" "$ROOT/dev" test "$part"; then
-      status=passed passed=$((passed + 1))
-    else
-      status=FAILED failed=$((failed + 1))
-    fi
-    results+=("$(printf '%-12s %s in %s s' "$part" "$status" $((SECONDS - started)))")
+    [[ $part == "$beside" ]] && continue
+    begin_part "$part"
+    finish_part "$part"
   done
+  [[ -z $beside ]] || finish_part "$beside"
   printf '\n'
   printf '    %s\n' "${results[@]}"
-  printf '%s passed, %s failed\n' "$passed" "$failed"
+  printf '%s passed, %s failed\n' $(($# - failed)) "$failed"
   ((failed == 0))
+}
+
+begin_part() { begin "test-$1" "Test: $1" "$ROOT/dev" test "$1"; }
+
+finish_part() {
+  local status=passed
+  finish "test-$1" || status=FAILED failed=$((failed + 1))
+  results+=("$(printf '%-12s %s in %s s' "$1" "$status" $(($(stat -c %Y "$LOGS/test-$1.log") - BEGAN["test-$1"])))")
 }
