@@ -12,9 +12,10 @@ from ..engine.errors import Refused
 from ..engine.execute import Limits, execute
 from ..engine.plan import Change, Plan
 from ..engine.reconcile import Target
-from . import elastic_ip, facts, instance, key_pair, security_group, volume
+from . import elastic_ip, facts, key_pair, security_group, volume
 from .context import Context, nothing
 from .declaration import Declaration
+from .instance import resource as instance
 from .performer import Ec2Performer
 from .read import Reader
 from .world import Facts, World

@@ -8,9 +8,10 @@ from typing import Any, Dict, List, Mapping, Optional
 
 from ..engine.plan import Change, Ref, Unknown, shown
 from ..engine.reconcile import Outcome
-from . import elastic_ip, instance, key_pair, security_group, volume
+from . import elastic_ip, key_pair, security_group, volume
 from .context import Context
 from .declaration import Declaration
+from .instance import resource as instance
 from .world import Facts, World
 
 _PLURALS = {

@@ -1,0 +1,29 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Instances: found by their tags, changed in place where AWS can, stopped only where that was allowed. Pure."""
+
+from __future__ import annotations
+
+from ...engine.plan import Change, Step
+from ..context import Context, protect
+from ..declaration import Instance
+from ..world import Facts
+from .launch import create
+from .shown import KIND as KIND
+from .shown import shown
+from .update import update
+
+
+def plan(desired: Instance, context: Context) -> Change:
+    """What has to happen to one instance."""
+    actual = context.world.instance(desired.name)
+    if actual is None:
+        return create(desired, context)
+    return update(desired, actual, context)
+
+
+def delete(actual: Facts, name: str, context: Context) -> Change:
+    """Terminate it. Volumes attached to it afterwards stay."""
+    protect(KIND, name, actual["tags"])
+    step = Step("TerminateInstances", {"InstanceIds": [actual["id"]]})
+    return Change(KIND, name, "delete", shown(actual, context), None, ("is declared absent",), (step,))
