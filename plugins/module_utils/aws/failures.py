@@ -42,6 +42,9 @@ ADVICE: Mapping[str, str] = {
 
 _NOT_ALLOWED = ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException")
 
+#: Codes that say that the caller is not who it says, whatever it asks for.
+_IDENTITY = ("AuthFailure", "InvalidClientTokenId", "SignatureDoesNotMatch", "ExpiredToken", "ExpiredTokenException", "RequestExpired")
+
 #: What to do about an error that arises before or below the API, by the name of botocore's exception.
 LOCAL: Mapping[str, Tuple[str, str]] = {
     "NoCredentialsError": ("there are no credentials", _CREDENTIALS),
@@ -112,3 +115,8 @@ _THROTTLED = (
 def throttled(error: CallFailed) -> bool:
     """Whether `error` says that there were too many requests."""
     return error.code in _THROTTLED
+
+
+def concerns_all(error: CallFailed) -> bool:
+    """Whether `error` would have come whatever the request named: a matter of the credentials, the connection, or the rate."""
+    return error.code in (*_NOT_ALLOWED, *LOCAL, *_IDENTITY) or throttled(error) or answer_lost(error)

@@ -35,6 +35,8 @@ class Operation:
     not_yet: Tuple[str, ...] = ()
     #: Whether a ClientToken makes sending it twice harmless.
     token: bool = False
+    #: Its parameter that takes a list of ids, so that requests which differ in nothing else can be one.
+    ids: str = ""
 
 
 def _first(params: Params, response: Response) -> str:
@@ -56,9 +58,12 @@ OPERATIONS: Mapping[str, Operation] = {
     "RunInstances": Operation(
         _launched, ("instance", lambda params, response: str(response["Instances"][0]["InstanceId"]), "running"), token=True
     ),
-    "StartInstances": Operation(wait=("instance", _first, "running"), not_yet=("IncorrectInstanceState",)),
-    "StopInstances": Operation(wait=("instance", _first, "stopped"), not_yet=("IncorrectInstanceState",)),
-    "TerminateInstances": Operation(wait=("instance", _first, "terminated"), already=("InvalidInstanceID.NotFound",)),
+    "StartInstances": Operation(wait=("instance", _first, "running"), not_yet=("IncorrectInstanceState",), ids="InstanceIds"),
+    "StopInstances": Operation(wait=("instance", _first, "stopped"), not_yet=("IncorrectInstanceState",), ids="InstanceIds"),
+    "RebootInstances": Operation(ids="InstanceIds"),
+    "TerminateInstances": Operation(wait=("instance", _first, "terminated"), already=("InvalidInstanceID.NotFound",), ids="InstanceIds"),
+    "CreateTags": Operation(ids="Resources"),
+    "DeleteTags": Operation(ids="Resources"),
     "ModifyInstanceAttribute": Operation(not_yet=("IncorrectInstanceState",)),
     "CreateVolume": Operation(
         lambda params, response: {"id": response["VolumeId"], "zone": response.get("AvailabilityZone")},

@@ -11,15 +11,17 @@ from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from ..aws import tags as tag_words
 from ..aws.client import Client
-from ..aws.failures import answer_lost, throttled
+from ..aws.failures import answer_lost, concerns_all, throttled
 from ..engine.errors import CallFailed, SteadfastError
-from ..engine.execute import Performed, Performer, references
+from ..engine.execute import Batch, Performed, Performer, references
 from ..engine.plan import Step
 from . import facts, key_files
 from .key_pair import GENERATE
 from .operations import NOT_VISIBLE, instance_state, operation, wait_after
 from .read import FILTER_VALUES
 
+#: Requests that are made one take so many ids in all; more of them only make the damage of a wrong one larger.
+_TOGETHER = 100
 #: A token is used up by an instance that has ended since; then the next is tried, at most so often.
 _GENERATIONS = 50
 #: Seconds between looks for what a lost answer may have made.
@@ -60,6 +62,26 @@ class Ec2Performer(Performer):
                 raise
             return Performed()
         return Performed(how.outputs(step.params, response), wait_after(step.verb, step.params, response))
+
+    def batch(self, step: Step) -> Optional[Batch]:
+        """Steps that differ only in a list of ids go together."""
+        ids = operation(step.verb).ids
+        if not ids:
+            return None
+        others = {name: value for name, value in step.params.items() if name != ids}
+        key = (step.verb, json.dumps(others, sort_keys=True, default=str))
+        return Batch(key, max(1, _TOGETHER // len(step.params[ids])))
+
+    def perform_together(self, steps: List[Step]) -> List[Performed]:
+        """One request with the ids of all `steps`."""
+        verb, ids = steps[0].verb, operation(steps[0].verb).ids
+        every = dict.fromkeys(one for step in steps for one in step.params[ids])
+        response = self._client.call(verb, {**steps[0].params, ids: list(every)})
+        return [Performed(operation(verb).outputs(step.params, response), wait_after(verb, step.params, response)) for step in steps]
+
+    def divides(self, error: SteadfastError) -> bool:
+        """What is wrong with one id may spoil a request; what is wrong with the connection or the credentials is no id's fault."""
+        return not (isinstance(error, CallFailed) and concerns_all(error))
 
     def again(self, step: Step, error: SteadfastError) -> bool:
         """Whether to try again: not visible everywhere yet, not in the right state yet, or sent only once and throttled."""

@@ -11,7 +11,7 @@ import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Hashable, Iterator, List, Mapping, Optional, Tuple
 
 from .errors import PartlyApplied, SteadfastError
 from .plan import Change, Plan, Ref, Step, resolve
@@ -28,12 +28,32 @@ class Performed:
     wait: Optional[Wait] = None
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Steps with an equal `key` may be carried out as one effect, `most` of them at once. Doing one twice must be harmless."""
+
+    key: Hashable
+    most: int
+
+
 class Performer:
     """How steps are carried out and states looked up; the executor decides when. Called from worker threads."""
 
     def perform(self, step: Step) -> Performed:
         """Carry out `step`, whose params hold no Ref any more."""
         raise NotImplementedError
+
+    def batch(self, step: Step) -> Optional[Batch]:
+        """Which other steps may be carried out with `step` as one; None: it is carried out alone."""
+        return None
+
+    def perform_together(self, steps: List[Step]) -> List[Performed]:
+        """Carry out steps of one batch as one effect: what each yields, in their order. An error says that none of them counts as done."""
+        raise NotImplementedError
+
+    def divides(self, error: SteadfastError) -> bool:
+        """Whether `error` of a batch may be the fault of one of its steps, so that smaller batches are worth a try."""
+        return True
 
     def again(self, step: Step, error: SteadfastError) -> bool:
         """Whether `error` only says "not yet", so that `step` (as planned, with its Refs) may succeed a little later."""
@@ -68,6 +88,8 @@ class _Job:
     tries: int = 0
     not_before: float = 0.0
     give_up: Optional[float] = None
+    #: So many steps at most go together with this one; halved when a batch fails, so that its culprit ends up alone.
+    company: Optional[int] = None
 
     @property
     def done(self) -> bool:
@@ -98,7 +120,7 @@ class _Run:
         self._limits = limits
         self._clock = clock
         self._waits = Waits(limits.pace)
-        self._steps: Dict["Future[Performed]", _Job] = {}
+        self._steps: Dict["Future[List[Performed]]", List[_Job]] = {}
         self._looks: Dict["Future[Mapping[str, Any]]", str] = {}
 
     def advance(self, pool: ThreadPoolExecutor) -> bool:
@@ -122,6 +144,7 @@ class _Run:
     def _start(self, pool: ThreadPoolExecutor) -> Optional[float]:
         """Hand every step that can go to the workers; the seconds until the next that only has to be patient."""
         now, soonest = self._clock(), None
+        going: List[Tuple[_Job, Step]] = []
         for job in self._jobs.values():
             if job.busy or job.done or job.error or not self._ready(job):
                 continue
@@ -129,9 +152,24 @@ class _Run:
                 soonest = min(soonest or job.not_before, job.not_before)
                 continue
             job.busy = True
-            step = Step(job.step.verb, resolve(job.step.params, self._known))
-            self._steps[pool.submit(self._performer.perform, step)] = job
+            going.append((job, Step(job.step.verb, resolve(job.step.params, self._known))))
+        for together in self._batches(going):
+            steps = [step for _job, step in together]
+            self._steps[pool.submit(_perform, self._performer, steps)] = [job for job, _step in together]
         return None if soonest is None else max(0.0, soonest - now)
+
+    def _batches(self, going: List[Tuple[_Job, Step]]) -> Iterator[List[Tuple[_Job, Step]]]:
+        """What goes together, in order of the plan."""
+        groups: Dict[Hashable, List[Tuple[_Job, Step]]] = {}
+        sizes: Dict[Hashable, int] = {}
+        for number, (job, step) in enumerate(going):
+            batch = self._performer.batch(step)
+            key: Hashable = number if batch is None else (batch.key, job.company)
+            groups.setdefault(key, []).append((job, step))
+            sizes[key] = 1 if batch is None else min(batch.most, job.company or batch.most)
+        for key, group in groups.items():
+            for first in range(0, len(group), sizes[key]):
+                yield group[first : first + sizes[key]]
 
     def _ready(self, job: _Job) -> bool:
         if any(address in self._jobs and not self._jobs[address].done for address in job.change.requires):
@@ -149,18 +187,25 @@ class _Run:
             else:
                 self._looked(self._looks.pop(future), future, now)
 
-    def _performed(self, job: _Job, future: "Future[Performed]", now: float) -> None:
+    def _performed(self, jobs: List[_Job], future: "Future[List[Performed]]", now: float) -> None:
         try:
-            performed = future.result()
+            answers = future.result()
         except SteadfastError as error:
-            self._failed(job, error, now)
+            if len(jobs) > 1 and self._performer.divides(error):
+                for job in jobs:
+                    job.busy, job.company = False, max(1, len(jobs) // 2)
+                return
+            for job in jobs:
+                self._failed(job, error, now)
             return
-        job.tries, job.give_up = 0, None
-        job.coming = performed.outputs
-        if performed.wait is None:
-            self._finished(job)
-        else:
-            self._waits.add(job.change.address, performed.wait, now, self._limits.wait_timeout)
+        for number, job in enumerate(jobs):
+            performed = answers[number]
+            job.tries, job.give_up, job.company = 0, None, None
+            job.coming = performed.outputs
+            if performed.wait is None:
+                self._finished(job)
+            else:
+                self._waits.add(job.change.address, performed.wait, now, self._limits.wait_timeout)
 
     def _failed(self, job: _Job, error: SteadfastError, now: float) -> None:
         job.busy = False
@@ -203,6 +248,10 @@ class _Run:
         error = _summary(failed, details)
         error.details = {**details, "changed": any(job.position for job in self._jobs.values())}
         raise error
+
+
+def _perform(performer: Performer, steps: List[Step]) -> List[Performed]:
+    return [performer.perform(steps[0])] if len(steps) == 1 else performer.perform_together(steps)
 
 
 def references(value: Any) -> Iterator[Ref]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import CallFailed, PartlyApplied, SteadfastError, TimedOut
-from ansible_collections.steadfast.ec2.plugins.module_utils.engine.execute import Limits, Performed, Performer, execute
+from ansible_collections.steadfast.ec2.plugins.module_utils.engine.execute import Batch, Limits, Performed, Performer, execute
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.plan import Change, Plan, Ref, Step
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.wait import Pace, Wait
 
@@ -47,6 +47,36 @@ class Recorder(Performer):
     @property
     def verbs(self) -> list[str]:
         return [verb for verb, _params in self.done]
+
+
+class Together(Recorder):
+    """Steps named `many` go together; a batch with a bad name in it fails as a whole, with the error of `blame`."""
+
+    def __init__(self, bad: str = "", most: int = 100, blame: str = "Bad") -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+        self._bad, self._most, self._blame = bad, most, blame
+
+    def batch(self, step: Step) -> Batch | None:
+        return Batch(step.params["same"], self._most) if step.verb == "many" else None
+
+    def perform(self, step: Step) -> Performed:
+        return self.perform_together([step])[0]
+
+    def perform_together(self, steps: list[Step]) -> list[Performed]:
+        with self._lock:
+            self.sizes.append(len(steps))
+            if self._bad in [step.params["name"] for step in steps]:
+                raise CallFailed("no", code=self._blame)
+            self.done += [(step.verb, step.params) for step in steps]
+            return [Performed({"id": step.params["name"]}) for step in steps]
+
+    def divides(self, error: SteadfastError) -> bool:
+        return error.code == "Bad"
+
+
+def many(*names: str, same: str = "") -> Plan:
+    return Plan(tuple(change(name, Step("many", {"name": name, "same": same or "all"})) for name in names))
 
 
 def change(name: str, *steps: Step, requires: tuple[tuple[str, str], ...] = ()) -> Change:
@@ -154,3 +184,38 @@ def test_a_plan_that_waits_for_itself_fails() -> None:
     two = change("two", Step("b", {}), requires=(("thing", "one"),))
     with pytest.raises(PartlyApplied):
         execute(Plan((one, two)), Recorder(), LIMITS)
+
+
+def test_steps_that_can_go_together_do() -> None:
+    """Ten equal wishes are one effect, and each change gets what is its own of the answer."""
+    together = Together()
+    user = change("user", Step("use", {"name": Ref("thing", "n3")}))
+    execute(Plan((*many(*(f"n{number}" for number in range(10))).changes, user)), together, LIMITS)
+    assert together.sizes == [10, 1]
+    assert together.done[-1] == ("use", {"name": "n3"})
+
+
+def test_unequal_steps_go_apart_and_large_batches_are_cut() -> None:
+    """Only equal keys share an effect, and no more than the batch allows."""
+    together = Together(most=4)
+    execute(Plan((*many(*"abcdefghi").changes, *many("x", "y", same="other").changes)), together, LIMITS)
+    assert sorted(together.sizes) == [1, 2, 4, 4]
+
+
+def test_a_batch_that_fails_is_halved_until_its_culprit_is_alone() -> None:
+    """One bad name among eight costs itself only, and few attempts."""
+    together = Together(bad="f")
+    with pytest.raises(CallFailed) as caught:
+        execute(many(*"abcdefgh"), together, LIMITS)
+    assert caught.value.resource == "thing f"
+    assert sorted(params["name"] for _verb, params in together.done) == list("abcdegh")
+    assert len(together.sizes) == 1 + 2 + 2 + 2
+
+
+def test_a_batch_that_fails_for_all_is_not_tried_in_parts() -> None:
+    """Where smaller batches would fail alike, there is one attempt, and every change says why it was not done."""
+    together = Together(bad="f", blame="Forbidden")
+    with pytest.raises(PartlyApplied) as caught:
+        execute(many(*"abcdefgh"), together, LIMITS)
+    assert together.sizes == [8]
+    assert len(caught.value.details["failed_changes"]) == 8
