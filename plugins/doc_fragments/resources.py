@@ -78,22 +78,32 @@ ports:
   type: list
   elements: str
 cidr:
-  description: Networks, IPv4 or IPv6, or V(my_ip) for the address of this machine as the API sees it.
+  description:
+    - Networks, IPv4 or IPv6, or V(my_ip) for the address of this machine as the API sees it.
+    - A single address means itself alone. A network with bits of a host set, such as V(10.0.0.1/8), is refused as a slip.
   type: list
   elements: str
   aliases: [cidr_ip, cidr_ipv6]
 group:
-  description: Security groups by name or id; one of the same declaration may be named before it exists.
+  description:
+    - Security groups by name or id; one of the same declaration may be named before it exists, and two may name each other.
+    - A group of another account, in a VPC that is peered with this one, is written with it, as in V(123456789012/sg-0123456789abcdef0).
   type: list
   elements: str
   aliases: [group_name, group_id]
 prefix_list:
-  description: Managed prefix lists by id.
+  description: Managed prefix lists by id, or by name as in V(com.amazonaws.global.cloudfront.origin-facing).
   type: list
   elements: str
   aliases: [ip_prefix]
+icmp_type:
+  description: The type of message, for V(icmp) and V(icmpv6); V(-1) and nothing mean every type.
+  type: int
+icmp_code:
+  description: The code of O(icmp_type); V(-1) and nothing mean every code.
+  type: int
 description:
-  description: What the rule is for. Not managed when it is not given.
+  description: What the rule is for, changed in place. Not managed when it is not given; an empty string removes it.
   type: str
   aliases: [rule_desc]
 """
@@ -114,6 +124,7 @@ vpc_id:
 rules:
   description:
     - Who is let in. The list is exact, rules that are not in it are revoked, after the new ones are authorised.
+    - A rule in several spellings is one rule; addresses, ports and protocols are normalised as AWS does.
     - Not managed when it is not given; V([]) lets nobody in.
   type: list
   elements: dict
@@ -122,6 +133,15 @@ egress_rules:
   type: list
   elements: dict
   aliases: [rules_egress]
+purge_rules:
+  description: Whether rules that are not in O(rules) are revoked. V(false) only adds those that are missing.
+  type: bool
+  default: true
+purge_egress_rules:
+  description: The same for O(egress_rules).
+  type: bool
+  default: true
+  aliases: [purge_rules_egress]
 """
 
 _INSTANCE = r"""

@@ -41,6 +41,17 @@ EXAMPLES = r"""
     rules:
       - ports: [5432]
         group: moso-web-dev-sg
+
+- name: Only the content delivery network comes in, ping from everywhere, and what there is besides stays
+  steadfast.ec2.security_group:
+    name: moso-web-dev-sg
+    purge_rules: false
+    rules:
+      - ports: [443]
+        prefix_list: com.amazonaws.global.cloudfront.origin-facing
+      - protocol: icmp
+        icmp_type: 8
+        cidr: 0.0.0.0/0
 """
 
 RETURN = r"""

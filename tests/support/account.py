@@ -19,6 +19,8 @@ from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import
 
 ZONES = {"us-east-1a": "use1-az1", "us-east-1b": "use1-az2", "us-east-1c": "use1-az4"}
 VPC = "vpc-1"
+OWNER = "111111111111"
+PREFIX_LISTS = [{"PrefixListName": "com.amazonaws.us-east-1.s3", "PrefixListId": "pl-63a5400a"}]
 IMAGES = (
     {"ImageId": "ami-1", "Name": "debian-12-amd64-20240101", "OwnerId": "136693071363", "CreationDate": "2024-01-01T00:00:00Z"},
     {"ImageId": "ami-2", "Name": "debian-12-amd64-20250101", "OwnerId": "136693071363", "CreationDate": "2025-01-01T00:00:00Z"},
@@ -61,6 +63,7 @@ class Account:
             "GroupName": name,
             "Description": description,
             "VpcId": VPC,
+            "OwnerId": OWNER,
             "IpPermissions": [],
             "IpPermissionsEgress": [everything],
             "Tags": dict(tags),
@@ -132,6 +135,10 @@ class Api:
     def _DescribeSubnets(self, params: Any) -> Any:
         subnets = [{"SubnetId": f"subnet-{zone[-1]}", "AvailabilityZone": zone, "VpcId": VPC} for zone in ZONES]
         return {"Subnets": [one for one in subnets if _passes(one, params.get("Filters", ()), {"subnet-id": "SubnetId"})]}
+
+    def _DescribeManagedPrefixLists(self, params: Any) -> Any:
+        words = {"prefix-list-name": "PrefixListName"}
+        return {"PrefixLists": [one for one in PREFIX_LISTS if _passes(one, params["Filters"], words)]}
 
     def _DescribeKeyPairs(self, params: Any) -> Any:
         return {"KeyPairs": _found(self.account.key_pairs, params, {"key-name": "KeyName"})}
@@ -261,12 +268,20 @@ class Api:
 
     def _revoke(self, params: Any, place: str) -> None:
         group = self.account.groups[params["GroupId"]]
+        if not all(any(_same_rule(one, old) for one in group[place]) for old in params["IpPermissions"]):
+            raise _error("InvalidPermission.NotFound")
         group[place] = [one for one in group[place] if not any(_same_rule(one, old) for old in params["IpPermissions"])]
 
     def _UpdateSecurityGroupRuleDescriptionsIngress(self, params: Any) -> Any:
+        self._describe_rules(params, "IpPermissions")
+
+    def _UpdateSecurityGroupRuleDescriptionsEgress(self, params: Any) -> Any:
+        self._describe_rules(params, "IpPermissionsEgress")
+
+    def _describe_rules(self, params: Any, place: str) -> None:
         group = self.account.groups[params["GroupId"]]
         for new in params["IpPermissions"]:
-            group["IpPermissions"] = [new if _same_rule(one, new) else one for one in group["IpPermissions"]]
+            group[place] = [new if _same_rule(one, new) else one for one in group[place]]
 
     def _RunInstances(self, params: Any) -> Any:
         known = self._by_token(params, "InstanceId")

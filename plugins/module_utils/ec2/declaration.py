@@ -28,7 +28,7 @@ class KeyPair:
 
 @dataclass(frozen=True)
 class SecurityGroup:
-    """A security group. Rules are exact where they are given; None leaves them alone."""
+    """A security group. Rules are exact where they are given, or with `purge_…` False at least there; None leaves them alone."""
 
     name: str
     state: str = "present"
@@ -37,6 +37,12 @@ class SecurityGroup:
     vpc_id: Optional[str] = None
     rules: Optional[Tuple[Rule, ...]] = None
     egress_rules: Optional[Tuple[Rule, ...]] = None
+    purge_rules: bool = True
+    purge_egress_rules: bool = True
+
+    def purge(self, name: str) -> bool:
+        """Whether rules that are not in the list `name` (rules, egress_rules) are revoked."""
+        return self.purge_rules if name == "rules" else self.purge_egress_rules
 
 
 @dataclass(frozen=True)

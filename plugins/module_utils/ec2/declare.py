@@ -68,7 +68,7 @@ def security_group(options: Options, tags: Optional[Options] = None) -> Security
         options["name"],
         options.get("state") or "present",
         _tags(tags, options),
-        **given(options, ("description", "vpc_id")),
+        **given(options, ("description", "vpc_id", "purge_rules", "purge_egress_rules")),
         **rules,
     )
 

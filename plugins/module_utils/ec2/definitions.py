@@ -25,6 +25,8 @@ _RULE = {
     "cidr": {"type": "list", "elements": "str", "aliases": ["cidr_ip", "cidr_ipv6"]},
     "group": {"type": "list", "elements": "str", "aliases": ["group_name", "group_id"]},
     "prefix_list": {"type": "list", "elements": "str", "aliases": ["ip_prefix"]},
+    "icmp_type": {"type": "int"},
+    "icmp_code": {"type": "int"},
     "description": {"type": "str", "aliases": ["rule_desc"]},
 }
 _KEY_PAIR = {
@@ -39,6 +41,8 @@ _SECURITY_GROUP = {
     "vpc_id": {"type": "str"},
     "rules": {"type": "list", "elements": "dict", "options": _RULE},
     "egress_rules": {"type": "list", "elements": "dict", "options": _RULE, "aliases": ["rules_egress"]},
+    "purge_rules": {"type": "bool", "default": True},
+    "purge_egress_rules": {"type": "bool", "default": True, "aliases": ["purge_rules_egress"]},
 }
 _METADATA = {
     "http_tokens": {"type": "str", "choices": ["required", "optional"], "no_log": False},

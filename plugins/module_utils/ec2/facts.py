@@ -37,6 +37,7 @@ def security_group(raw: Mapping[str, Any]) -> Dict[str, Any]:
         "name": raw["GroupName"],
         "description": raw.get("Description"),
         "vpc_id": raw.get("VpcId"),
+        "owner_id": raw.get("OwnerId"),
         "ingress": list(raw.get("IpPermissions") or ()),
         "egress": list(raw.get("IpPermissionsEgress") or ()),
         "tags": tags,

@@ -52,8 +52,6 @@ OPERATIONS: Mapping[str, Operation] = {
     "ImportKeyPair": Operation(lambda params, response: {"name": params["KeyName"], "id": response.get("KeyPairId")}),
     "DeleteKeyPair": Operation(already=("InvalidKeyPair.NotFound",)),
     "CreateSecurityGroup": Operation(lambda params, response: {"id": response["GroupId"]}),
-    "RevokeSecurityGroupIngress": Operation(already=("InvalidPermission.NotFound",)),
-    "RevokeSecurityGroupEgress": Operation(already=("InvalidPermission.NotFound",)),
     "DeleteSecurityGroup": Operation(already=("InvalidGroup.NotFound",), not_yet=("DependencyViolation",)),
     "RunInstances": Operation(
         _launched, ("instance", lambda params, response: str(response["Instances"][0]["InstanceId"]), "running"), token=True

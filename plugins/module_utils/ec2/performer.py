@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from functools import partial
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 from ..aws import tags as tag_words
@@ -28,6 +29,14 @@ _GENERATIONS = 50
 _LOOKS = (0.5, 1.0, 1.5, 2.0)
 _USED_TOKEN = ("IdempotentParameterMismatch", "IdempotentInstanceTerminated", "InvalidIdempotencyToken", "IdempotentVolumeDeleted")
 
+#: The code by which the API says that a rule is there already, or is gone already.
+_RULE_IS_SO = {
+    "AuthorizeSecurityGroupIngress": "InvalidPermission.Duplicate",
+    "AuthorizeSecurityGroupEgress": "InvalidPermission.Duplicate",
+    "RevokeSecurityGroupIngress": "InvalidPermission.NotFound",
+    "RevokeSecurityGroupEgress": "InvalidPermission.NotFound",
+}
+
 Response = Mapping[str, Any]
 
 
@@ -39,8 +48,7 @@ class Ec2Performer(Performer):
         self._sleep = sleep
         self._special: Mapping[str, Callable[[Mapping[str, Any]], Response]] = {
             "AllocateAddress": self._allocate,
-            "AuthorizeSecurityGroupIngress": lambda params: self._authorize("AuthorizeSecurityGroupIngress", params),
-            "AuthorizeSecurityGroupEgress": lambda params: self._authorize("AuthorizeSecurityGroupEgress", params),
+            **{verb: partial(self._rules, verb, code) for verb, code in _RULE_IS_SO.items()},
             "CreateSecurityGroup": self._create_group,
             "ImportKeyPair": self._import_key,
             "AttachVolume": self._attach,
@@ -154,18 +162,18 @@ class Ec2Performer(Performer):
                     return found[0]
             raise
 
-    def _authorize(self, verb: str, params: Mapping[str, Any]) -> Response:
-        """All rules in one call; where some are there already, one by one."""
+    def _rules(self, verb: str, is_so: str, params: Mapping[str, Any]) -> Response:
+        """All rules in one call; where some are as wanted already, the API does none of them, so then one by one."""
         try:
             return self._client.call(verb, params)
         except CallFailed as error:
-            if error.code != "InvalidPermission.Duplicate":
+            if error.code != is_so:
                 raise
-        for permission in params["IpPermissions"]:
+        for permission in params["IpPermissions"] if len(params["IpPermissions"]) > 1 else ():
             try:
                 self._client.call(verb, {**params, "IpPermissions": [permission]})
             except CallFailed as error:
-                if error.code != "InvalidPermission.Duplicate":
+                if error.code != is_so:
                     raise
         return {}
 

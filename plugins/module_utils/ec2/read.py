@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence, Set
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Sequence, Set
 
 from ..aws import tags as tag_words
 from ..aws.client import CONCURRENCY, Client
 from . import facts, key_files
+from . import rules as rule_words
 from .declaration import Declaration
 from .my_ip import my_ip
-from .rules import MY_IP
 from .world import World
 
 #: The API takes at most so many values in one filter.
@@ -45,7 +45,7 @@ _KINDS = {
 #: Kinds whose own name is unique, so that they are found by it even if no fleet owns them.
 _BY_OWN_NAME = ("key_pairs", "security_groups")
 #: What does not change while a task runs is asked for once.
-_LASTING = ("zones", "images", "subnets", "my_ip")
+_LASTING = ("zones", "images", "subnets", "my_ip", "prefix_lists")
 
 
 class Reader:
@@ -87,6 +87,7 @@ class Reader:
             images=tuple(found.get("images", ())),
             subnets={raw["SubnetId"]: raw for raw in found.get("subnets", ())},
             my_ip=found.get("my_ip"),
+            prefix_lists={raw["PrefixListName"]: raw["PrefixListId"] for raw in found.get("prefix_lists", ())},
             key_files={
                 key.private_key_file: key_files.look(key.private_key_file) for key in self._declaration.key_pairs if key.private_key_file
             },
@@ -111,6 +112,10 @@ class Reader:
             calls["images"] = lambda: self._client.pages("DescribeImages", "Images", request)
         if "my_ip" not in found and _needs_my_ip(declaration):
             calls["my_ip"] = lambda: my_ip(self._client.is_local, declaration.my_ip)
+        lists = {rule.source for rule in _rules(declaration) if rule.kind == "prefix_list" and not rule.source.startswith("pl-")}
+        if "prefix_lists" not in found and lists:
+            request = {"Filters": [_filter("prefix-list-name", lists)]}
+            calls["prefix_lists"] = lambda: self._client.pages("DescribeManagedPrefixLists", "PrefixLists", request)
         return calls
 
     def _second(self, found: Mapping[str, Any]) -> Calls:
@@ -176,13 +181,12 @@ class Reader:
 def concerned(declaration: Declaration) -> Dict[str, Set[str]]:
     """The names and ids of each kind that `declaration` declares or refers to."""
     members = declaration.instances
-    rules = [rule for group in declaration.security_groups for rule in (*(group.rules or ()), *(group.egress_rules or ()))]
     attached = {one.instance for one in declaration.volumes} | {one.instance for one in declaration.elastic_ips}
     return {
         "key_pairs": {one.name for one in declaration.key_pairs} | {one.key_pair for one in members if one.key_pair},
         "security_groups": {one.name for one in declaration.security_groups}
         | {name for one in members for name in one.security_groups or ()}
-        | {rule.source for rule in rules if rule.kind == "group"},
+        | {rule.source for rule in _rules(declaration) if rule.kind == "group" and not rule_words.foreign(rule.source)},
         "instances": {one.name for one in members} | {name for name in attached if name},
         "volumes": {one.name for one in declaration.volumes},
         "elastic_ips": {one.name for one in declaration.elastic_ips},
@@ -206,7 +210,12 @@ def _tag(raw: Mapping[str, Any], key: str) -> Any:
     return tag_words.from_api(raw.get("Tags")).get(key)
 
 
+def _rules(declaration: Declaration) -> Iterator[rule_words.Rule]:
+    """The declared rules of all groups, in both directions."""
+    for group in declaration.security_groups:
+        yield from group.rules or ()
+        yield from group.egress_rules or ()
+
+
 def _needs_my_ip(declaration: Declaration) -> bool:
-    return any(
-        rule.source == MY_IP for group in declaration.security_groups for rule in (*(group.rules or ()), *(group.egress_rules or ()))
-    )
+    return any(rule.source == rule_words.MY_IP for rule in _rules(declaration))

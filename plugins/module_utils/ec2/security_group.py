@@ -18,7 +18,11 @@ from .world import Facts
 
 KIND = "security_group"
 #: What AWS puts into every new group.
-_DEFAULT_EGRESS = (Rule(rule_words.ALL, None, None, "cidr", "0.0.0.0/0"),)
+_DEFAULT_EGRESS = (
+    Rule(rule_words.ALL, None, None, "cidr", "0.0.0.0/0"),
+    # only where the VPC has IPv6; revoking it elsewhere does nothing
+    Rule(rule_words.ALL, None, None, "cidr6", "::/0"),
+)
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def delete(actual: Facts, context: Context, requires: Tuple[Tuple[str, str], ...
     ids: Set[str] = set(leaving) - {actual["id"]}
     steps = []
     for direction, permissions in ((_INGRESS, actual["ingress"]), (_EGRESS, actual["egress"])):
-        holding = [rule for rule in rule_words.from_api(permissions) if rule.kind == "group" and rule.source in ids]
+        holding = [rule for rule in rule_words.from_api(permissions, actual["owner_id"]) if rule.kind == "group" and rule.source in ids]
         if holding:
             steps.append(_step(direction.revoke, actual["id"], holding))
     steps.append(Step("DeleteSecurityGroup", {"GroupId": actual["id"]}))
@@ -71,8 +75,10 @@ def delete(actual: Facts, context: Context, requires: Tuple[Tuple[str, str], ...
 def named_in(actual: Facts, desired: Optional[SecurityGroup]) -> Set[str]:
     """Ids of the groups that the rules of a group name and go on naming, because those rules are not declared."""
     places = (("rules", "ingress"), ("egress_rules", "egress"))
-    kept = [actual[place] for name, place in places if desired is None or getattr(desired, name) is None]
-    return {str(rule.source) for permissions in kept for rule in rule_words.from_api(permissions) if rule.kind == "group"}
+    kept = [actual[place] for name, place in places if desired is None or getattr(desired, name) is None or not desired.purge(name)]
+    return {
+        str(rule.source) for permissions in kept for rule in rule_words.from_api(permissions, actual["owner_id"]) if rule.kind == "group"
+    }
 
 
 def _create(desired: SecurityGroup, context: Context) -> Change:
@@ -98,9 +104,9 @@ def _create(desired: SecurityGroup, context: Context) -> Change:
         "tags": tags,
     }
     after["rules"] = []
-    for direction, declared, there in ((_INGRESS, desired.rules, ()), (_EGRESS, desired.egress_rules, _DEFAULT_EGRESS)):
-        if declared is not None:
-            wanted = _resolved(declared, desired, context)
+    for direction, there in ((_INGRESS, ()), (_EGRESS, _DEFAULT_EGRESS if desired.purge_egress_rules else _DEFAULT_EGRESS[:1])):
+        if getattr(desired, direction.shown) is not None:
+            wanted = _wanted(direction, there, desired, context)
             steps += _rule_steps(direction, own, there, wanted)
             after[direction.shown] = rule_words.texts(wanted, context.group_names, direction.word)
     return Change(KIND, desired.name, "create", None, after, ("does not exist yet",), tuple(steps))
@@ -117,12 +123,11 @@ def _update(desired: SecurityGroup, actual: Facts, context: Context) -> Change:
         )
     before = _shown(actual, context)
     after, steps, reasons = dict(before), [], []
-    directions = ((_INGRESS, desired.rules, actual["ingress"]), (_EGRESS, desired.egress_rules, actual["egress"]))
-    for direction, declared, permissions in directions:
-        if declared is None:
+    for direction, permissions in ((_INGRESS, actual["ingress"]), (_EGRESS, actual["egress"])):
+        if getattr(desired, direction.shown) is None:
             continue
-        there = rule_words.from_api(permissions)
-        wanted = _with_old_descriptions(_resolved(declared, desired, context), there)
+        there = rule_words.from_api(permissions, actual["owner_id"])
+        wanted = _wanted(direction, there, desired, context, actual)
         own_steps = _rule_steps(direction, actual["id"], there, wanted)
         if own_steps:
             steps += own_steps
@@ -138,21 +143,35 @@ def _update(desired: SecurityGroup, actual: Facts, context: Context) -> Change:
     return Change(KIND, desired.name, "update", before, after, tuple(reasons), tuple(_authorise_first(steps)))
 
 
-def _resolved(declared: Iterable[Rule], desired: SecurityGroup, context: Context) -> Tuple[Rule, ...]:
-    """Declared rules with my_ip and the names of groups replaced by what they mean."""
+def _wanted(
+    direction: _Direction, there: Iterable[Rule], desired: SecurityGroup, context: Context, actual: Optional[Facts] = None
+) -> Tuple[Rule, ...]:
+    """The rules that should be there in the end: my_ip and names replaced by what they mean, descriptions as declared or as they were."""
     where = f"{KIND} {desired.name}"
-    found = []
-    for rule in rule_words.with_my_ip(declared, context.world.my_ip):
-        if rule.kind == "group":
-            rule = replace(rule, source=context.group_id(rule.source, where, desired.vpc_id))
-        found.append(rule)
-    return tuple({rule.key: rule for rule in found}.values())
-
-
-def _with_old_descriptions(wanted: Iterable[Rule], there: Iterable[Rule]) -> Tuple[Rule, ...]:
-    """A rule that declares no description keeps the one it has."""
+    vpc = desired.vpc_id or (actual["vpc_id"] if actual else None)
+    owner = actual["owner_id"] if actual else next((fact["owner_id"] for fact in context.world.security_groups), None)
+    declared = rule_words.with_my_ip(getattr(desired, direction.shown), context.world.my_ip)
+    resolved = [_resolved(rule, where, vpc, owner, context) for rule in declared]
     old = {rule.key: rule.description for rule in there}
-    return tuple(replace(rule, description=old.get(rule.key)) if rule.description is None else rule for rule in wanted)
+    wanted = [
+        replace(rule, description=(old.get(rule.key) if rule.description is None else rule.description) or None)
+        for rule in rule_words.distinct(resolved, where)
+    ]
+    keys = {rule.key for rule in wanted}
+    kept = [] if desired.purge(direction.shown) else [rule for rule in there if rule.key not in keys]
+    return tuple(wanted + kept)
+
+
+def _resolved(rule: Rule, where: str, vpc: Optional[str], owner: Optional[str], context: Context) -> Rule:
+    """A declared rule with names replaced by ids."""
+    if rule.kind == "prefix_list":
+        return replace(rule, source=context.world.prefix_list(rule.source, where))
+    if rule.kind != "group":
+        return rule
+    if not rule_words.foreign(rule.source):
+        return replace(rule, source=context.group_id(rule.source, where, vpc))
+    account, _slash, group = rule.source.partition("/")
+    return replace(rule, source=group) if account == owner else rule
 
 
 def _rule_steps(direction: _Direction, group: Id, there: Iterable[Rule], wanted: Iterable[Rule]) -> List[Step]:

@@ -35,6 +35,8 @@ class World:
     images: Tuple[Mapping[str, Any], ...] = ()
     subnets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     my_ip: Optional[str] = None
+    #: {name: id} of the prefix lists that were asked for by name
+    prefix_lists: Mapping[str, str] = field(default_factory=dict)
     key_files: Mapping[str, KeyFile] = field(default_factory=dict)
 
     def key_pair(self, name: str) -> Optional[Facts]:
@@ -111,6 +113,20 @@ class World:
             wanted=zone,
             found=f"in {self.region}: {known}",
             do="Choose one of these, by name or by id.",
+        )
+
+    def prefix_list(self, reference: str, where: str) -> str:
+        """The id of a prefix list given by id or name; raises NotFound for a name that this region does not have."""
+        if reference.startswith("pl-"):
+            return reference
+        if reference in self.prefix_lists:
+            return self.prefix_lists[reference]
+        raise NotFound(
+            "the prefix list does not exist",
+            resource=where,
+            wanted=reference,
+            found=f"none in {self.region}",
+            do="Correct the name, or give its id; aws ec2 describe-managed-prefix-lists shows what there is.",
         )
 
     def newest_image(self, image: Image, where: str) -> Mapping[str, Any]:

@@ -77,7 +77,17 @@ STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
             "security_group",
             {"name": "web", "rules": [{"protocol": "icmp", "cidr": "10.0.0.0/8"}, {"protocol": "all", "cidr": "10.1.0.0/16"}]},
         ),
+        (
+            "security_group",
+            {"name": "web", "rules": [{"protocol": "icmp", "icmp_type": 8, "cidr": "10.0.0.0/8", "description": "ping"}]},
+        ),
+        (
+            "security_group",
+            {"name": "web", "rules": [{"protocol": "icmp", "icmp_type": 8, "cidr": "10.0.0.0/8", "description": "echo"}]},
+        ),
+        ("security_group", {"name": "web", "purge_rules": False, "rules": [{"protocol": "icmpv6", "cidr": "::/0"}]}),
         ("security_group", {"name": "web", "egress_rules": [{"protocol": "udp", "ports": [53], "cidr": "10.0.0.2/32"}]}),
+        ("security_group", {"name": "web", "egress_rules": [{"ports": [443], "prefix_list": "com.amazonaws.us-east-1.s3"}]}),
         ("security_group", {"name": "web", "rules": [], "tags": {"Role": "web"}}),
         ("security_group", {"name": "web", "state": "absent"}),
     ],
