@@ -14,7 +14,7 @@ from typing import Callable, Dict, Tuple
 
 from ..engine.errors import Busy, CommandFailed, NotFound, Refused, TimedOut
 from ..engine.plan import Plan, Step
-from . import holders, mounts, probe, transfer
+from . import devices, holders, mounts, probe, transfer
 from .machine import Machine
 from .state import MIB, Disk
 
@@ -197,7 +197,7 @@ class _Lock:
                 raise Busy("another program holds its lock", resource=disk.node.path, do="Run again when it has finished.")
             opened = os.fstat(self.handle).st_rdev
             number = f"{os.major(opened)}:{os.minor(opened)}"
-            serial = probe.serial_of(machine, disk.node.name)
+            serial = devices.serial_of(machine, disk.node.name)
             if number != disk.node.number or machine.text(f"/sys/block/{disk.node.name}/dev") != number or serial != disk.serial:
                 raise NotFound(
                     "is another disk now: nothing was written",

@@ -13,7 +13,7 @@ from ..engine.errors import InvalidInput
 from ..engine.module import ModuleDefinition
 from ..engine.plan import KNOWN_AFTER_APPLY
 from ..engine.reconcile import reconcile
-from . import probe
+from . import devices
 from .filesystems import KINDS
 from .machine import Machine
 from .state import Desired
@@ -58,7 +58,7 @@ def declared(params: Mapping[str, Any]) -> Desired:
     """The declaration, checked as far as it can be without looking at the disk."""
     volume, path = params["volume"], params["path"]
     if volume and volume != KNOWN_AFTER_APPLY:
-        volume = probe.volume_id(volume)
+        volume = devices.volume_id(volume)
         if not volume:
             raise InvalidInput("is not a volume id", resource="volume", found=params["volume"], do="It reads vol-0123….")
     if path is not None and (not path.startswith("/") or os.path.normpath(path) in ("/", "//")):

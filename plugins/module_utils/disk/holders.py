@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from typing import Callable, Iterator, Set, Tuple
+from typing import Callable, Dict, Iterator, Mapping, Set, Tuple
 
 from .machine import Machine
 from .mounts import unescaped
@@ -24,6 +24,22 @@ def of_mount(machine: Machine, path: str, number: str) -> Tuple[Holder, ...]:
 def of_directory(machine: Machine, path: str) -> Tuple[Holder, ...]:
     """Who works in the directory `path`, which is not a mount point."""
     return _found(machine, lambda name, _device: _inside(path)(name), _inside(path))
+
+
+def of_devices(machine: Machine, paths: Mapping[str, str]) -> Dict[str, Tuple[Holder, ...]]:
+    """{device number: who holds it} for {device number: where it is mounted}; all processes are looked at once."""
+    found: Dict[str, Tuple[Holder, ...]] = {}
+    own = str(os.getpid())
+    for pid in machine.names("/proc"):
+        if pid.isdigit() and pid != own:
+            used = sorted({(device, name) for name, device in _used(machine, pid) if device in paths})
+            for device, name in used:
+                found[device] = (*found.get(device, ()), Holder(int(pid), _user(machine, pid), _command(machine, pid), name))
+    for text, name in _kernel(machine):
+        for device, path in paths.items():
+            if path != "/" and _inside(path)(name):
+                found[device] = (*found.get(device, ()), Holder(0, "", "", text))
+    return found
 
 
 def _inside(path: str) -> Callable[[str], bool]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Sequence, Tuple
 
 from ..engine.errors import CommandFailed, NotFound
+from . import nvme
 
 #: (argv, standard input) -> (exit code, output, error output)
 Command = Callable[[Sequence[str], str], Tuple[int, str, str]]
@@ -49,6 +50,8 @@ class Machine:
     root: str = "/"
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
+    #: what an NVMe controller says of itself, by the path of its disk
+    identify: Callable[[str], bytes] = nvme.identify
 
     def at(self, path: str) -> str:
         """The absolute `path` under the root."""

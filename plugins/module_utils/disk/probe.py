@@ -11,22 +11,18 @@ import re
 import shutil
 import stat
 from dataclasses import replace
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Optional, Tuple
 
-from ..engine.errors import Ambiguous, InvalidInput, NotFound
-from . import filesystems, fstab, holders, mounts
+from . import devices, filesystems, fstab, holders, mounts
 from .machine import PACKAGES, Machine
-from .state import MIB, Desired, Disk, Folder, Holder, Mount, Node, Signature, State, size_text
-
-#: Disks of the kernel's own making; none of them is a volume.
-_NOT_A_VOLUME = re.compile(r"^(loop|ram|zram|sr|fd|dm-|md|nbd)\d")
+from .state import MIB, Desired, Disk, Folder, Holder, Mount, Node, Signature, State
 
 
 def read(machine: Machine, desired: Desired, patience: float) -> State:
     """Everything that the plan needs, waiting up to `patience` seconds for the disk to appear."""
-    name = machine.wait(lambda: find(machine, desired), patience)
+    name = machine.wait(lambda: devices.find(machine, desired), patience)
     if not name and desired.state == "mounted":
-        raise _not_found(machine, desired, patience)
+        raise devices.not_found(machine, desired, patience)
     others = _others(machine)
     disk = _disk(machine, name) if name else None
     mounted = mounts.parse(machine.text("/proc/self/mountinfo"))
@@ -49,80 +45,23 @@ Fields = Dict[str, Dict[str, str]]
 _PATH = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin"
 
 
-def volume_id(text: str) -> str:
-    """`vol-0123…` from a serial number, or "" where it is none."""
-    found = re.match(r"^vol-?([0-9a-f]+)$", text)
-    return f"vol-{found[1]}" if found else ""
-
-
-def serial_of(machine: Machine, name: str) -> str:
-    """The serial number of a disk: where virtio shows it, and where NVMe does."""
-    base = f"/sys/block/{name}"
-    return machine.text(f"{base}/serial") or machine.text(f"{base}/device/serial")
-
-
-def find(machine: Machine, desired: Desired) -> str:
-    """The kernel name of the declared disk, or "" while it is not there."""
-    disks = [name for name in machine.names("/sys/block") if not _NOT_A_VOLUME.match(name)]
-    if desired.volume:
-        found = [name for name in disks if volume_id(serial_of(machine, name)) == desired.volume]
-        if len(found) > 1:
-            raise Ambiguous("several disks have its serial number", resource=desired.volume, found=", ".join(found))
-        if found or not desired.device:
-            return found[0] if found else ""
-        # Xen shows no serial numbers: there the attach name is all there is.
-        disks = [name for name in disks if name.startswith("xvd") and not serial_of(machine, name)]
-    return _by_device(machine, desired.device or "", disks)
-
-
-def _by_device(machine: Machine, device: str, disks: List[str]) -> str:
-    path = device if device.startswith("/") else f"/dev/{device}"
-    name = os.path.basename(os.path.realpath(machine.at(path)))
-    letters = re.match(r"^(?:sd|xvd)([a-z]+)$", os.path.basename(path))
-    for candidate in (name, f"xvd{letters[1]}" if letters else ""):
-        if candidate in disks:
-            return candidate
-    if machine.text(f"/sys/class/block/{name}/partition"):
-        raise InvalidInput("is a partition", resource=device, do="Name the whole disk; its partition is found by itself.")
-    return ""
-
-
-def _not_found(machine: Machine, desired: Desired, patience: float) -> NotFound:
-    there = [
-        f"{name} ({serial_of(machine, name) or 'no serial'}, {size_text(_number(machine, f'/sys/block/{name}/size') * 512)})"
-        for name in machine.names("/sys/block")
-        if not _NOT_A_VOLUME.match(name)
-    ]
-    return NotFound(
-        f"no such disk on this machine after {patience:.0f} s",
-        resource=desired.name,
-        found=", ".join(there) or "no disk at all",
-        do="Is the volume attached to this instance? On Xen instances give `device`, its attach name, too.",
-    )
-
-
 def _seed(machine: Machine, desired: Desired, disk: Optional[Disk]) -> str:
     serial = disk.serial if disk else ""
     if desired.volume or serial:
-        return desired.volume or volume_id(serial) or serial
+        return desired.volume or devices.volume_id(serial) or serial
     return f"{machine.text('/etc/machine-id')}:{disk.node.name if disk else desired.device}"
-
-
-def _number(machine: Machine, path: str) -> int:
-    text = machine.text(path)
-    return int(text) if text.isdigit() else 0
 
 
 def _disk(machine: Machine, name: str) -> Disk:
     base = f"/sys/block/{name}"
-    sector = _number(machine, f"{base}/queue/logical_block_size") or 512
+    sector = devices.number(machine, f"{base}/queue/logical_block_size") or 512
     inner = [part for part in machine.names(base) if machine.text(f"{base}/{part}/partition")]
-    own = _own(machine, name, *inner)
+    own = fields_of(machine, name, *inner)
     partitions = tuple(_node(machine, part, f"{base}/{part}", own) for part in inner)
     node = _node(machine, name, base, own, exclusive=not partitions)
     disk = Disk(
         node=node,
-        serial=serial_of(machine, name),
+        serial=devices.serial_of(machine, name),
         sector=sector,
         read_only=machine.text(f"{base}/ro") == "1",
         partitions=tuple(sorted(partitions, key=lambda part: part.start)),
@@ -137,21 +76,30 @@ def _disk(machine: Machine, name: str) -> Disk:
 def _node(machine: Machine, name: str, base: str, own: Fields, exclusive: bool = True) -> Node:
     path = f"/dev/{name}"
     # Only what is asked for alone tells "nothing" from "contradicting".
-    code, fields = (0, own[name]) if name in own else _blkid(machine, path, 0)
-    held = tuple(f"held by {holder}" for holder in machine.names(f"{base}/holders"))
-    if any(line.split()[:1] == [path] for line in machine.text("/proc/swaps").splitlines()):
-        held += ("in use as swap",)
+    code, fields = (0, own[name]) if name in own else low_level(machine, path)
+    held = held_by(machine, name, base)
     if exclusive and not held and _opened_exclusively(machine, path):
         held = ("opened exclusively (mounted, or used by a program)",)
     return Node(
         name=name,
-        size=_number(machine, f"{base}/size") * 512,
+        size=devices.number(machine, f"{base}/size") * 512,
         number=machine.text(f"{base}/dev"),
-        start=_number(machine, f"{base}/start") * 512,
-        signature=_signature(code, fields),
+        start=devices.number(machine, f"{base}/start") * 512,
+        signature=to_signature(code, fields),
         part_uuid=fields.get("PART_ENTRY_UUID", "").lower(),
         held=held,
     )
+
+
+def held_by(machine: Machine, name: str, base: str) -> Tuple[str, ...]:
+    """Who in the kernel holds a device: device mapper, md, swap."""
+    held = []
+    for holder in machine.names(f"{base}/holders"):
+        mapped = machine.text(f"/sys/block/{holder}/dm/name")
+        held.append(f"held by {holder}" + (f" ({mapped})" if mapped else ""))
+    if any(line.split()[:1] == [f"/dev/{name}"] for line in machine.text("/proc/swaps").splitlines()):
+        held.append("in use as swap")
+    return tuple(held)
 
 
 def _opened_exclusively(machine: Machine, path: str) -> bool:
@@ -164,10 +112,11 @@ def _opened_exclusively(machine: Machine, path: str) -> bool:
 
 def signature(machine: Machine, path: str, offset: int = 0) -> Signature:
     """What low-level blkid sees on a device from `offset` on."""
-    return _signature(*_blkid(machine, path, offset))
+    return to_signature(*low_level(machine, path, offset))
 
 
-def _blkid(machine: Machine, path: str, offset: int) -> Tuple[int, Dict[str, str]]:
+def low_level(machine: Machine, path: str, offset: int = 0) -> Tuple[int, Dict[str, str]]:
+    """(exit code, fields) of low-level blkid; code 8 means signatures that contradict each other."""
     # 2: nothing found; 8: contradicting signatures. Anything else is an error, and an error is never "blank".
     code, output = machine.run("blkid", "-p", "-o", "export", "-O", str(offset), path, ok=(0, 2, 8))
     return code, _fields(output)
@@ -178,7 +127,8 @@ def _fields(output: str) -> Dict[str, str]:
     return {name: re.sub(r"\\(.)", r"\1", value) for name, equals, value in pairs if equals}
 
 
-def _signature(code: int, fields: Dict[str, str]) -> Signature:
+def to_signature(code: int, fields: Dict[str, str]) -> Signature:
+    """What the fields of blkid, and its exit code, say."""
     return Signature(
         kind=fields.get("TYPE", ""),
         uuid=fields.get("UUID", ""),
@@ -210,7 +160,7 @@ def _others(machine: Machine) -> Fields:
     return _blocks(machine.run("blkid", "-c", "/dev/null", "-o", "export", ok=(0, 2))[1])
 
 
-def _own(machine: Machine, *names: str) -> Fields:
+def fields_of(machine: Machine, *names: str) -> Fields:
     """The low-level fields of a disk and its partitions, where all of them carry something; blkid stops at the first that does not."""
     return _blocks(machine.run("blkid", "-p", "-o", "export", *(f"/dev/{name}" for name in names), ok=(0, 2, 8))[1])
 

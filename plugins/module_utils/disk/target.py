@@ -11,7 +11,7 @@ from typing import Any, Dict
 from ..engine.errors import InvalidInput, Refused
 from ..engine.plan import Plan
 from ..engine.reconcile import Target
-from . import mounts, probe
+from . import devices, mounts, probe
 from .apply import Runner
 from .machine import Machine
 from .plan import plan
@@ -68,7 +68,7 @@ def report(desired: Desired, state: State) -> Dict[str, Any]:
         return there
     found = node.signature
     there.update(
-        volume=probe.volume_id(disk.serial) or desired.volume,
+        volume=devices.volume_id(disk.serial) or desired.volume,
         serial=disk.serial,
         device=disk.node.path,
         node=node.path,

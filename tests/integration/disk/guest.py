@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.apply import Runner
+from ansible_collections.steadfast.ec2.plugins.module_utils.disk.devices import find
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.machine import Machine
-from ansible_collections.steadfast.ec2.plugins.module_utils.disk.probe import find
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.state import Desired
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.target import DiskTarget, report
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import SteadfastError

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.steadfast.ec2.plugins.module_utils.disk import filesystems, holders, probe
+from ansible_collections.steadfast.ec2.plugins.module_utils.disk import devices, filesystems, holders, probe
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.state import MIB, Desired, Signature
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import Ambiguous, CommandFailed, InvalidInput, NotFound
 from hypothesis import given
@@ -33,7 +33,7 @@ def test_two_disks_with_its_serial_number_are_refused(fake: Fake) -> None:
     fake.disk("vdb", "vol00000000000000001")
     fake.disk("vdc", "vol00000000000000001")
     with pytest.raises(Ambiguous, match="vdb, vdc"):
-        probe.find(fake.machine, VOLUME)
+        devices.find(fake.machine, VOLUME)
 
 
 def test_a_disk_that_appears_late_is_waited_for(fake: Fake) -> None:
@@ -61,9 +61,9 @@ def test_a_xen_disk_is_found_by_its_attach_name_only_where_no_serial_numbers_are
     """/dev/sdf is xvdf there; elsewhere the attach name is not trusted."""
     desired = Desired(volume="vol-00000000000000001", device="/dev/sdf", path="/srv/data")
     fake.disk("vdf", "vol00000000000000009")
-    assert probe.find(fake.machine, desired) == ""
+    assert devices.find(fake.machine, desired) == ""
     fake.disk("xvdf", "")
-    assert probe.find(fake.machine, desired) == "xvdf"
+    assert devices.find(fake.machine, desired) == "xvdf"
 
 
 def test_a_partition_is_not_taken_for_a_disk(fake: Fake) -> None:
@@ -72,7 +72,7 @@ def test_a_partition_is_not_taken_for_a_disk(fake: Fake) -> None:
     fake.write("/dev/vdb1")
     fake.write("/sys/class/block/vdb1/partition", "1")
     with pytest.raises(InvalidInput, match="Name the whole disk"):
-        probe.find(fake.machine, Desired(device="/dev/vdb1", path="/srv/data"))
+        devices.find(fake.machine, Desired(device="/dev/vdb1", path="/srv/data"))
 
 
 def test_a_partition_and_its_filesystem_are_read(fake: Fake) -> None:
