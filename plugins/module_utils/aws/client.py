@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from ..engine.errors import CallFailed, InvalidInput, NotFound, SteadfastError
-from .failures import from_api_error, from_local_error
+from .budget import Budget
+from .failures import from_api_error, from_local_error, is_throttling
 
 BOTOCORE_IMPORT_ERROR: Optional[str] = None
 try:
@@ -30,7 +31,7 @@ try:
 except ImportError:
     BOTOCORE_IMPORT_ERROR = traceback.format_exc()
 
-#: Calls in flight at once; the API's own budget decides how fast they go (adaptive retries slow down when throttled).
+#: Calls in flight at once; how fast they go is a matter of the budget.
 CONCURRENCY = 16
 ATTEMPTS = 12
 CONNECT_SECONDS = 10
@@ -112,6 +113,8 @@ class Client:
         self._operations = self._sends = 0
         self._started = time.monotonic()
         self._raw = self._create(ATTEMPTS)
+        #: Shared by all threads that use this client.
+        self.budget = Budget(published=self.is_amazon and service == "ec2")
         self._once: Any = None
         self._reachable = False
 
@@ -128,6 +131,11 @@ class Client:
         """Whether the endpoint is on this machine's loopback."""
         host = urlsplit(self.endpoint).hostname or ""
         return host == "localhost" or host == "::1" or host.startswith("127.")
+
+    @property
+    def is_amazon(self) -> bool:
+        """Whether the endpoint is one of Amazon's own."""
+        return (urlsplit(self.endpoint).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn", ".aws"))
 
     @property
     def session(self) -> Any:
@@ -197,7 +205,7 @@ class Client:
         parts = urlsplit(self.endpoint)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         proxied = parts.scheme in getproxies() and not proxy_bypass(host)
-        if not proxied and not host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".aws")):
+        if not proxied and not self.is_amazon:
             try:
                 socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
             except OSError as error:
@@ -225,7 +233,7 @@ class Client:
                 endpoint_url=connection.endpoint_url,
                 verify=connection.verify,
                 config=botocore.config.Config(
-                    retries={"mode": "adaptive" if attempts > 1 else "standard", "total_max_attempts": attempts},
+                    retries={"mode": "standard", "total_max_attempts": attempts},
                     max_pool_connections=CONCURRENCY,
                     connect_timeout=CONNECT_SECONDS,
                     read_timeout=READ_SECONDS,
@@ -234,12 +242,21 @@ class Client:
             )
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
             raise self._local_error(error, "") from error
-        raw.meta.events.register("before-send.*", self._count_send)
+        raw.meta.events.register("before-send.*", self._before_send)
+        raw.meta.events.register("needs-retry.*", self._answered)
         return raw
 
-    def _count_send(self, **_: Any) -> None:
+    def _before_send(self, event_name: str, **_: Any) -> None:
+        """Before every attempt, the first and the repeated ones."""
+        self.budget.take(event_name.rsplit(".", 1)[-1])
         with self._lock:
             self._sends += 1
+
+    def _answered(self, event_name: str, response: Any = None, **_: Any) -> None:
+        """After every attempt; whether to repeat it is not decided here."""
+        error = (response[1].get("Error") or {}) if response else {}
+        if is_throttling(str(error.get("Code"))):
+            self.budget.throttled(event_name.rsplit(".", 1)[-1])
 
     def _local_error(self, error: Exception, operation: str) -> SteadfastError:
         endpoint = self._connection.endpoint_url or ""

@@ -112,9 +112,14 @@ _THROTTLED = (
 )
 
 
+def is_throttling(code: str) -> bool:
+    """Whether an error code of the API says that there were too many requests."""
+    return code in _THROTTLED
+
+
 def throttled(error: CallFailed) -> bool:
     """Whether `error` says that there were too many requests."""
-    return error.code in _THROTTLED
+    return is_throttling(error.code)
 
 
 def concerns_all(error: CallFailed) -> bool:

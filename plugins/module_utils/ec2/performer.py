@@ -92,13 +92,15 @@ class Ec2Performer(Performer):
         return not (isinstance(error, CallFailed) and concerns_all(error))
 
     def again(self, step: Step, error: SteadfastError) -> bool:
-        """Whether to try again: not visible everywhere yet, not in the right state yet, or sent only once and throttled."""
+        """Whether to try again: not visible everywhere yet, not in the right state yet, or throttled, which is never carried out."""
         if not isinstance(error, CallFailed):
             return False
+        if throttled(error):
+            return True
         made_here = {ref.kind for ref in references(step.params)}
         if error.code in NOT_VISIBLE:
             return NOT_VISIBLE[error.code] in made_here
-        return error.code in operation(step.verb).not_yet or (step.verb == "AllocateAddress" and (throttled(error) or answer_lost(error)))
+        return error.code in operation(step.verb).not_yet or (step.verb == "AllocateAddress" and answer_lost(error))
 
     def look(self, kind: str, identities: List[str]) -> Mapping[str, Any]:
         """The present state of each, by filter, so that one that is not visible yet does not spoil the others."""

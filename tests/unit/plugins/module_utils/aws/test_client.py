@@ -89,6 +89,21 @@ def test_throttled_calls_are_sent_again_and_counted(server: Server, code: bytes)
     assert (client.api()["calls"], client.api()["retries"]) == (3, 2)
 
 
+def test_an_operation_that_was_throttled_goes_slower(server: Server) -> None:
+    """The answer of the API reaches the budget, for that operation alone, and repeated attempts take part in it."""
+    server.answers = [(503, ERROR % b"RequestLimitExceeded"), (200, OK % b"")]
+    client = server.client()
+    client.call("DescribeVolumes", {})
+    client.call("DescribeInstances", {})
+    assert client.budget.rate("DescribeVolumes") is not None
+    assert client.budget.rate("DescribeInstances") is None
+
+
+def test_amazons_limits_hold_at_amazon(server: Server) -> None:
+    """Where the endpoint is Amazon's own, its published limits are kept from the first call."""
+    assert server.client(endpoint_url="https://ec2.us-east-1.amazonaws.com").budget.rate("RunInstances") == 2
+
+
 def test_a_lost_answer_is_asked_again_where_that_is_harmless(server: Server) -> None:
     """A connection that is cut before the answer costs one more request."""
     server.answers = [None, (200, OK % b"")]
