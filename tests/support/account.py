@@ -133,7 +133,7 @@ class Api:
         return {"Images": [one for one in self.account.images if _passes(one, params.get("Filters", ()), words)]}
 
     def _DescribeSubnets(self, params: Any) -> Any:
-        subnets = [{"SubnetId": f"subnet-{zone[-1]}", "AvailabilityZone": zone, "VpcId": VPC} for zone in ZONES]
+        subnets = [{"SubnetId": f"subnet-{zone[-1]}", "AvailabilityZone": zone, "VpcId": VPC, "DefaultForAz": True} for zone in ZONES]
         return {"Subnets": [one for one in subnets if _passes(one, params.get("Filters", ()), {"subnet-id": "SubnetId"})]}
 
     def _DescribeManagedPrefixLists(self, params: Any) -> Any:

@@ -1,0 +1,14 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action of the module volume_info: inside the controller where that means the same."""
+
+from __future__ import annotations
+
+from ..module_utils.ec2.info import VOLUME_INFO
+from ..plugin_utils.in_process import InProcess
+
+
+class ActionModule(InProcess):
+    """Runs volume_info."""
+
+    definition = VOLUME_INFO
