@@ -50,7 +50,9 @@ name:
   type: str
   required: true
 key_type:
-  description: The kind of key to make. V(ed25519) when it is not given.
+  description:
+    - The kind of key to make. V(ed25519) when it is not given; V(rsa) has 4096 bits.
+    - A key that is there already must be of this kind.
   type: str
   choices: [ed25519, rsa]
 private_key_file:
@@ -58,7 +60,9 @@ private_key_file:
     - Where the private key is kept, on the machine where the task runs.
     - When neither the file nor the key pair exists, a key is made with C(ssh-keygen), written with mode C(0400), and its public half
       imported. The private half never travels and is never returned.
-    - When the file exists, its public half is imported, and compared with the key in the account.
+    - When the file exists, its public half is imported, and compared with the key in the account, by the fingerprint where that is all
+      that is shown. Nothing is made in the account for it.
+    - When only the key pair exists, the file is lost, and that is an error. AWS cannot give a private key out a second time.
   type: path
   aliases: [file_name]
 public_key:

@@ -12,7 +12,8 @@ version_added: 0.1.0
 description:
   - Makes a key with C(ssh-keygen), keeps its private half in a file that only its owner can read, and imports the public half.
   - A run that is killed never loses a key, since the file is complete before the account hears of it; the next run imports the same key.
-  - Whether the key in the account is the declared one is decided by its public half. One that is not is refused.
+  - Whether the key in the account is the declared one is decided on this machine, by its public half or its fingerprint. One that is not is
+    refused.
 extends_documentation_fragment:
   - steadfast.ec2.resources.key_pair
   - steadfast.ec2.connection
@@ -31,6 +32,12 @@ EXAMPLES = r"""
     private_key_file: ~/.ssh/Moso-dev-nvir.pem
     tags:
       Project: moso
+
+- name: A key for an old client, which needs RSA
+  steadfast.ec2.key_pair:
+    name: legacy
+    key_type: rsa
+    private_key_file: ~/.ssh/legacy.pem
 
 - name: The public key of somebody who has one
   steadfast.ec2.key_pair:

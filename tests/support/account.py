@@ -223,7 +223,7 @@ class Api:
         one = {
             "KeyPairId": self.account.new_id("key"),
             "KeyName": name,
-            "KeyType": "ed25519",
+            "KeyType": "rsa" if params["PublicKeyMaterial"].startswith("ssh-rsa") else "ed25519",
             "KeyFingerprint": "aa:bb",
             "PublicKey": params["PublicKeyMaterial"],
             "Tags": _specified(params, "key-pair"),

@@ -30,6 +30,7 @@ ADVICE: Mapping[str, str] = {
     "VolumeLimitExceeded": _QUOTA,
     "SecurityGroupLimitExceeded": _QUOTA,
     "RulesPerSecurityGroupLimitExceeded": "Use fewer rules, or spread them over several groups.",
+    "InvalidKey.Format": "EC2 takes ED25519 keys, and RSA keys of 1024, 2048 or 4096 bits.",
     "InsufficientInstanceCapacity": "The zone has none of this instance type at the moment; try another zone or type, or later.",
     "Unsupported": "The zone may not offer this instance type; try another zone or type.",
     "OptInRequired": "The account has not accepted the terms of this image or region; accept them in the console.",

@@ -9,11 +9,14 @@ import os
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 from ..engine.errors import CommandFailed, InvalidInput
+from .fingerprint import fingerprints, kind
 
-_SECONDS = 60
+_SECONDS = 120
+#: EC2 imports RSA keys of 1024, 2048 and 4096 bits (User Guide, "Create a key pair"); the 3072 that ssh-keygen prefers are refused.
+_BITS = {"rsa": ("-b", "4096")}
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class KeyFile:
 
     path: str
     public_key: Optional[str] = None
+    #: What EC2 may show for this key; nothing of the private half can be had from it.
+    fingerprints: Tuple[str, ...] = ()
     #: Why no key can be written there; None where it can.
     problem: Optional[str] = None
 
@@ -30,7 +35,16 @@ def look(path: str) -> KeyFile:
     """The state of a private key file; raises InvalidInput where the file is not a private key that can be read."""
     full = os.path.abspath(os.path.expanduser(path))
     if os.path.exists(full):
-        return KeyFile(full, public_key=_public_half(full))
+        public = _public_half(full)
+        if kind(public) is None:
+            raise InvalidInput(
+                "is a private key of a kind that EC2 does not take",
+                resource=full,
+                found=public.split()[0],
+                do="Use an RSA or ED25519 key, or name a file that does not exist yet.",
+            )
+        with open(full, encoding="ascii", errors="replace") as file:
+            return KeyFile(full, public, fingerprints(public, file.read()))
     parent = os.path.dirname(full)
     if not os.path.isdir(parent):
         return KeyFile(full, problem=f"the directory {parent} does not exist")
@@ -46,7 +60,7 @@ def generate(path: str, key_type: str, comment: str) -> str:
     """
     with tempfile.TemporaryDirectory(prefix=".steadfast-", dir=os.path.dirname(path)) as directory:
         fresh = os.path.join(directory, "key")
-        _run(["ssh-keygen", "-q", "-t", key_type, "-N", "", "-C", comment, "-f", fresh], path)
+        _run(["ssh-keygen", "-q", "-t", key_type, *_BITS.get(key_type, ()), "-N", "", "-C", comment, "-f", fresh], path)
         os.chmod(fresh, 0o400)
         _to_disk(fresh)
         with contextlib.suppress(FileExistsError):

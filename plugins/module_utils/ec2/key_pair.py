@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from ..aws import tags as tag_words
 from ..engine.errors import InvalidInput, Refused
 from ..engine.plan import UNKNOWN, Change, Ref, Step
-from . import key_files
+from . import fingerprint, key_files
 from .context import Context, protect, tag_steps, unchanged
 from .declaration import KeyPair
 from .key_files import KeyFile
@@ -23,17 +23,17 @@ def plan(desired: KeyPair, context: Context) -> Change:
     """What has to happen to one key pair."""
     actual = context.world.key_pair(desired.name)
     context.foreign(KIND, actual, desired.name)
-    _check(desired)
     there = context.world.key_files.get(desired.private_key_file or "")
+    _check(desired, there)
     if actual is None:
         return _create(desired, context, there)
-    _compare(desired, actual, there)
+    notes = _compare(desired, actual, there)
     before = _shown(actual, desired.private_key_file)
     wanted = context.tags(actual, desired.tags, desired.name)
     if wanted == actual["tags"]:
-        return unchanged(KIND, desired.name, before)
+        return unchanged(KIND, desired.name, before, notes)
     steps = tuple(tag_steps([actual["id"]], actual["tags"], wanted))
-    return Change(KIND, desired.name, "update", before, {**before, "tags": wanted}, ("its tags differ",), steps)
+    return Change(KIND, desired.name, "update", before, {**before, "tags": wanted}, ("its tags differ",), steps, notes=notes)
 
 
 def delete(actual: Facts) -> Change:
@@ -46,8 +46,8 @@ def delete(actual: Facts) -> Change:
 def _create(desired: KeyPair, context: Context, there: Optional[KeyFile]) -> Change:
     where = f"{KIND} {desired.name}"
     steps: List[Step] = []
-    material: Any = desired.public_key or (there and there.public_key)
-    key_type = material.split()[0].replace("ssh-", "") if material else desired.key_type or "ed25519"
+    material: Any = (desired.public_key or "").strip() or (there and there.public_key)
+    key_type = fingerprint.kind(material) if material else desired.key_type or "ed25519"
     if not material:
         if there is None:
             raise InvalidInput(
@@ -80,48 +80,58 @@ def _create(desired: KeyPair, context: Context, there: Optional[KeyFile]) -> Cha
     return Change(KIND, desired.name, "create", None, after, ("does not exist yet",), tuple(steps))
 
 
-def _check(desired: KeyPair) -> None:
+def _check(desired: KeyPair, there: Optional[KeyFile]) -> None:
+    """Refuse what is no key, or a key of another kind than declared."""
     where = f"{KIND} {desired.name}"
-    if desired.public_key is None:
-        return
-    words = desired.public_key.split()
-    if len(words) < 2 or words[0] not in ("ssh-ed25519", "ssh-rsa"):
+    if desired.public_key is not None and fingerprint.kind(desired.public_key) is None:
         raise InvalidInput(
             "public_key is not the public half of an RSA or ED25519 key",
             resource=where,
             do="Give the one line of a .pub file; it begins with ssh-ed25519 or ssh-rsa.",
         )
+    for source, public in (("public_key", desired.public_key), ("the private key file", there and there.public_key)):
+        found = fingerprint.kind(public) if public else None
+        if desired.key_type and found and found != desired.key_type:
+            raise InvalidInput(
+                f"{source} is of another kind than key_type", resource=where, wanted=desired.key_type, found=found, do="Leave key_type out."
+            )
 
 
-def _compare(desired: KeyPair, actual: Facts, there: Optional[KeyFile]) -> None:
-    """Refuse where the account's key is another one than is declared, or its private half is lost."""
-    where = f"{KIND} {desired.name}"
-    in_account = actual["public_key"]
-    if desired.public_key and in_account and not key_files.same(desired.public_key, in_account):
-        raise Refused(
-            "is another key in the account than public_key",
-            resource=where,
-            found=f"fingerprint {actual['fingerprint']}",
-            do="Give the new key another name; instances keep the key they were launched with.",
-        )
-    if there is None:
-        return
-    if there.public_key is None:
+def _compare(desired: KeyPair, actual: Facts, there: Optional[KeyFile]) -> Tuple[str, ...]:
+    """Refuse where the account's key is another one than is declared, or its private half is lost; notes about what nobody can tell."""
+    where, found = f"{KIND} {desired.name}", f"fingerprint {actual['fingerprint']}"
+    if there and there.public_key is None:
         raise Refused(
             "is in the account, but its private key file is not here, and AWS cannot give it out again",
             resource=where,
             wanted=there.path,
-            found=f"fingerprint {actual['fingerprint']}",
+            found=found,
             do="Bring the file from where it was made, take another name, or delete the key pair (state: absent) and run again.",
         )
-    if in_account and not key_files.same(there.public_key, in_account):
-        raise Refused(
-            "is another key in the account than the private key file",
-            resource=where,
-            wanted=there.path,
-            found=f"fingerprint {actual['fingerprint']}",
-            do="Bring the right file, or choose another name.",
-        )
+    if desired.key_type and actual["type"] and desired.key_type != actual["type"]:
+        do = "Leave key_type out, or give the new key another name."
+        raise Refused("is a key of another kind in the account", resource=where, wanted=desired.key_type, found=actual["type"], do=do)
+    notes = []
+    if desired.public_key:
+        same = _same(desired.public_key, fingerprint.fingerprints(desired.public_key), actual)
+        do = "Give the new key another name; instances keep the key they were launched with."
+        if same is False:
+            raise Refused("is another key in the account than public_key", resource=where, found=found, do=do)
+        notes += [] if same else [f"whether it is public_key cannot be told from its {found}"]
+    if there and there.public_key:
+        same = _same(there.public_key, there.fingerprints, actual)
+        if same is False:
+            do = "Bring the right file, or choose another name."
+            raise Refused("is another key in the account than the private key file", resource=where, wanted=there.path, found=found, do=do)
+        notes += [] if same else [f"whether it is the key in {there.path} cannot be told from its {found}"]
+    return tuple(notes)
+
+
+def _same(public_key: str, known: Tuple[str, ...], actual: Facts) -> Optional[bool]:
+    """Whether the account has this key: by the public half where the API gives it, else by the fingerprint; None where neither tells."""
+    if actual["public_key"]:
+        return key_files.same(public_key, actual["public_key"])
+    return fingerprint.matches(known, actual["fingerprint"])
 
 
 def _shown(actual: Facts, path: Optional[str]) -> Dict[str, Any]:
