@@ -47,7 +47,7 @@ class Cloud:
             with self.lock:
                 done(error)
 
-        self.lanes.submit(lane, job, self.settings.pace if delay is None else delay)
+        self.lanes.submit(lane, job, self.settings.pace + self.faults.faults.slow if delay is None else delay)
 
     def guest(self, instance_id: str) -> Optional[Guest]:
         """The machine of an instance, if it is on."""

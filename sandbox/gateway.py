@@ -8,6 +8,7 @@ import io
 import json
 import logging
 import socket
+import struct
 import time
 from typing import Any, Callable, Dict, Iterable, List, Tuple
 from urllib.parse import parse_qsl
@@ -21,6 +22,12 @@ from sandbox.control import Control
 from sandbox.ec2.envelope import error_body
 
 log = logging.getLogger(__name__)
+
+#: What STS and its kin answer to credentials that have expired.
+EXPIRED = (
+    b"<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code>"
+    b"<Message>The security token included in the request is expired</Message></Error></ErrorResponse>"
+)
 
 Answer = Tuple[int, Dict[str, str], bytes]
 StartResponse = Callable[[str, List[Tuple[str, str]]], Any]
@@ -56,10 +63,11 @@ class Gateway:
         action = request.values.get("Action", "")
         write = is_write(action, request.values.get("DryRun", "").lower() == "true")
         began = time.monotonic()
-        if self._cloud.faults.throttles(region, action):
-            answer: Answer = (503, {}, error_body("RequestLimitExceeded", "Request limit exceeded."))
-        else:
-            answer = self._answer_ec2(request)
+        if self._cloud.faults.counts_down("reset_connections"):
+            self._log("ec2", action, region, False, 0, "ConnectionReset", began, False)
+            _hang_up(environ, reset=True)
+        refusal = self._cloud.faults.refuses(region, action, environ.get("HTTP_X_AMZ_DATE", ""))
+        answer: Answer = (refusal[0], {}, error_body(*refusal[1:])) if refusal else self._answer_ec2(request)
         status, _, body = answer
         lost = status == 200 and self._cloud.faults.loses(write)
         self._log("ec2", action, region, write and status == 200, status, _error_code(body, status), began, lost)
@@ -70,6 +78,9 @@ class Gateway:
     def _other(self, environ: Dict[str, Any], start_response: StartResponse, service: str, region: str) -> Iterable[bytes]:
         action = _action(environ)
         began = time.monotonic()
+        if self._cloud.faults.faults.expired_credentials:
+            self._log(service or "?", action, region, False, 403, "ExpiredToken", began, False)
+            return _send(start_response, (403, {"Content-Type": "text/xml"}, EXPIRED))
         statuses: List[str] = []
 
         def noting(status: str, headers: List[Tuple[str, str]], *rest: Any) -> Any:
@@ -120,10 +131,12 @@ def _action(environ: Dict[str, Any]) -> str:
     return f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}"
 
 
-def _hang_up(environ: Dict[str, Any]) -> None:
-    """Close the connection without an answer."""
+def _hang_up(environ: Dict[str, Any], reset: bool = False) -> None:
+    """Close the connection without an answer; with `reset` the client gets to hear that it was reset, instead of its end."""
     connection = environ.get("werkzeug.socket")
-    if connection is not None:
+    if connection is not None and reset:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    elif connection is not None:
         connection.shutdown(socket.SHUT_RDWR)
     raise ConnectionAbortedError("the answer to this call is lost, as the faults ask for")
 

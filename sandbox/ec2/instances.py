@@ -15,6 +15,7 @@ from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, 
 from sandbox.ec2.shared import Shared, missing, not_found
 from sandbox.errors import Ec2Error
 from sandbox.hosting import Boot, Disk
+from sandbox.trouble import SandboxError
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 #: Seconds that a guest has to shut down before its power is cut.
@@ -254,6 +255,8 @@ class InstanceModel(Shared, InstanceBackend):
         boot = self._boot_of(instance)
 
         def work() -> None:
+            if new and self.cloud.faults.counts_down("fail_launches"):
+                raise SandboxError("the launch fails, as the faults ask for")
             if new:
                 self._make_disks(instance)
             self.cloud.guests[instance.id] = self.cloud.hosting.boot(boot, partial(self.died, instance.id))

@@ -39,9 +39,10 @@ class Lag:
             self._errors[identity] = (code, noun)
 
     def check(self, params: Any) -> None:
-        """EC2's error if a request names something that is still hidden."""
+        """EC2's error if a request names something that is still hidden. A filter names nothing: it finds what there is."""
         hidden = self._hidden()
-        for identity in sorted(hidden & _strings(params)) if hidden else []:
+        named = {name: value for name, value in params.items() if name not in ("Filters", "Filter")} if hidden else {}
+        for identity in sorted(hidden & _strings(named)):
             code, noun = self._errors[identity]
             raise Ec2Error(code, f"The {noun} '{identity}' does not exist")
 

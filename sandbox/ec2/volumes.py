@@ -12,6 +12,7 @@ from moto.ec2.models.elastic_block_store import EBSBackend, Volume
 from sandbox.ec2 import volume_rules as rules
 from sandbox.ec2.shared import Shared, lane_of, missing, not_found
 from sandbox.errors import Ec2Error
+from sandbox.trouble import SandboxError
 
 if TYPE_CHECKING:
     from sandbox.ec2.attachments import Attachment
@@ -173,10 +174,15 @@ class VolumeModel(Shared, EBSBackend):
     def _fill(self, volume: EbsVolume) -> None:
         """Make the file behind a new volume."""
 
+        def work() -> None:
+            if self.cloud.faults.counts_down("fail_volumes"):
+                raise SandboxError("the volume fails, as the faults ask for")
+            self.cloud.hosting.create_volume(volume.id, volume.size, volume.snapshot_id)
+
         def done(error: Optional[Exception]) -> None:
             volume.phase = "error" if error else "settled"
 
-        self.cloud.later(volume.id, lambda: self.cloud.hosting.create_volume(volume.id, volume.size, volume.snapshot_id), done)
+        self.cloud.later(volume.id, work, done)
 
     def _grow(self, volume: EbsVolume, gibibytes: int) -> None:
         if gibibytes == volume.size:

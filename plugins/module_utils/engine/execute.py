@@ -18,6 +18,8 @@ from .plan import Change, Plan, Ref, Step, resolve
 from .wait import Pace, Wait, Waits
 
 Address = Tuple[str, str]
+#: So many failures are told in a message; data about all of them are in the result.
+_TOLD = 10
 
 
 @dataclass(frozen=True)
@@ -290,5 +292,7 @@ def _summary(failed: List[_Job], details: Mapping[str, List[Any]]) -> SteadfastE
         if done + not_done:
             error.do = f"{error.do} Of the plan: {counts}; run again to go on from there.".strip()
         return error
-    causes = "; ".join(f"{job.change.kind} {job.change.name}: {job.error.why}" for job in failed if job.error)
+    told = [(f"{job.change.kind} {job.change.name}", job.error) for job in failed[:_TOLD] if job.error]
+    causes = "; ".join(f"{name}: {error.why}" + (f", found {error.found}" if error.found else "") for name, error in told)
+    causes += f"; and {len(failed) - _TOLD} more, in failed_changes" if len(failed) > _TOLD else ""
     return PartlyApplied(f"some changes failed ({counts})", found=causes, do="Correct the causes and run again; it goes on from there.")

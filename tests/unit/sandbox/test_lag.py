@@ -29,7 +29,8 @@ def test_a_new_volume_appears_when_its_time_has_come() -> None:
     lag.made("CreateVolume", new, 2.0)
     assert lag.visible({"Volumes": [old, new], "NextToken": None}) == {"Volumes": [old], "NextToken": None}
     with pytest.raises(Ec2Error, match="vol-new"):
-        lag.check({"Filters": [{"Name": "volume-id", "Values": ["vol-new"]}]})
+        lag.check({"VolumeIds": ["vol-new"]})
+    lag.check({"Filters": [{"Name": "volume-id", "Values": ["vol-new"]}]})
     lag.check({"VolumeIds": ["vol-old"]})
     clock.now = 2.5
     assert lag.visible({"Volumes": [old, new]}) == {"Volumes": [old, new]}
