@@ -74,6 +74,7 @@ class Web:
         self.machine = machine
         self.directory = directory
         self.address = f"{ADDRESS}:{port}"
+        self.control = directory / "ssh"
         self.variables: dict[str, Any] = {
             "web_server_mounts": [IMAGES],
             "static_site_archive": str(ROOT / "examples" / "site.zip"),
@@ -87,7 +88,9 @@ class Web:
 
     def shell(self, text: str, check: bool = True) -> str:
         """Run commands as root; what they printed."""
-        login = ["ssh", "-i", str(self.directory / "key"), *self._options, f"admin@{ADDRESS}"]
+        # a handshake takes a second of an emulated processor: all commands share one connection
+        shared = ["-oControlMaster=auto", f"-oControlPath={self.control}", "-oControlPersist=600", "-oServerAliveInterval=5"]
+        login = ["ssh", "-i", str(self.directory / "key"), *self._options, *shared, f"admin@{ADDRESS}"]
         done = subprocess.run([*login, f"sudo bash -c {shlex.quote(text)}"], capture_output=True, text=True, check=False)
         assert not check or done.returncode == 0, done.stderr
         return done.stdout.strip()
