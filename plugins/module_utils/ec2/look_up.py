@@ -40,6 +40,7 @@ KINDS: Mapping[str, Kind] = {
     "images": Kind("DescribeImages", "Images", "image-id", "name", (("Owners", ["self"]),)),
     "zones": Kind("DescribeAvailabilityZones", "AvailabilityZones", "zone-id", "zone-name"),
     "instance_types": Kind("DescribeInstanceTypes", "InstanceTypes", "instance-type", "instance-type"),
+    "offerings": Kind("DescribeInstanceTypeOfferings", "InstanceTypeOfferings", "instance-type", "instance-type"),
     "subnets": Kind("DescribeSubnets", "Subnets", "subnet-id"),
 }
 

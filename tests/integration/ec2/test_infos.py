@@ -72,3 +72,25 @@ def test_the_declaration_of_a_fleet_changes_nothing_when_it_is_applied(playbook:
     assert [[one["name"] for one in declaration["instances"]] for declaration in declarations] == [["web"], ["web"]]
     for applied in playbook.run([{"steadfast.ec2.fleet": declaration} for declaration in declarations]):
         assert (applied.result.get("msg"), applied.result["changed"], applied.result["plan"], applied.writes) == (None, False, [], [])
+
+
+def test_zones_and_types_of_the_region(playbook: Playbook) -> None:
+    """Zones by name and id; a type with the zones that offer it, selected by one of them."""
+    zones, one, types, nowhere = playbook.run(
+        [
+            {"steadfast.ec2.availability_zone_info": {}},
+            {"steadfast.ec2.availability_zone_info": {"ids": ["use1-az2"]}},
+            {"steadfast.ec2.instance_type_info": {"names": ["t3.micro", "t4g.n*"], "zone": "use1-az2"}},
+            {"steadfast.ec2.instance_type_info": {"names": ["t3.micro"], "zone": "use1-az99"}},
+        ]
+    )
+    assert len(zones.result["availability_zones"]) > 2
+    [second] = one.result["availability_zones"]
+    assert second in zones.result["availability_zones"]
+    assert (second["id"], second["region"], second["state"]) == ("use1-az2", "us-east-1", "available")
+    found = {entry["name"]: entry for entry in types.result["instance_types"]}
+    assert list(found) == ["t3.micro", "t4g.nano"]
+    assert (found["t3.micro"]["vcpus"], found["t3.micro"]["memory_mib"], found["t4g.nano"]["architectures"]) == (2, 1024, ["arm64"])
+    assert {"name": second["name"], "id": "use1-az2"} in found["t3.micro"]["zones"]
+    assert nowhere.result["instance_types"] == []
+    assert all(not answer.writes for answer in (zones, one, types, nowhere))
