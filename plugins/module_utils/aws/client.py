@@ -35,7 +35,13 @@ except ImportError:
 CONCURRENCY = 16
 ATTEMPTS = 12
 CONNECT_SECONDS = 10
+#: How often a list is begun, and the API's words for a NextToken that is too old.
+LISTINGS, PLACE_LOST = 3, ("InvalidNextToken", "InvalidPaginationToken", "ExpiredNextToken")
 READ_SECONDS = 60
+
+
+#: What a profile says about the account behind credentials that are renewed all the time.
+WHOSE = ("role_arn", "source_profile", "credential_source", "credential_process", "sso_account_id", "sso_role_name", "sso_session")
 
 
 @dataclass(frozen=True)
@@ -103,16 +109,20 @@ def require_botocore() -> None:
 class Client:
     """Calls to one service in one region. Safe to share between threads; every call is counted."""
 
-    def __init__(self, connection: Connection, service: str = "ec2", session: Any = None) -> None:
+    def __init__(
+        self, connection: Connection, service: str = "ec2", session: Any = None, attempts: int = ATTEMPTS, timeout: int = READ_SECONDS
+    ) -> None:
+        """`attempts` to send one call, each of which waits `timeout` seconds for an answer."""
         require_botocore()
         connection.check()
         self.service = service
+        self._timeout = timeout
         self._connection = connection
         self._session = session
         self._lock = threading.Lock()
         self._operations = self._sends = 0
         self._started = time.monotonic()
-        self._raw = self._create(ATTEMPTS)
+        self._raw = self._create(attempts)
         #: Shared by all threads that use this client.
         self.budget = Budget(published=self.is_amazon and service == "ec2")
         self._once: Any = None
@@ -121,6 +131,10 @@ class Client:
     @property
     def region(self) -> str:
         return str(self._raw.meta.region_name)
+
+    @property
+    def connection(self) -> Connection:
+        return self._connection
 
     @property
     def endpoint(self) -> str:
@@ -150,7 +164,11 @@ class Client:
         if credentials is None:
             return "none"
         lasting = credentials.method in ("env", "shared-credentials-file", "config-file")
-        return str(credentials.access_key) if lasting else f"{credentials.method} {self._session.profile or ''}"
+        if lasting:
+            return str(credentials.access_key)
+        profile = self._session.get_scoped_config()
+        whose = [f"{name}={profile[name]}" for name in WHOSE if name in profile]
+        return " ".join([credentials.method, self._session.profile or "", *whose])
 
     def call(self, operation: str, params: Mapping[str, Any]) -> Dict[str, Any]:
         """One API call, retried by botocore where that is safe; raises CallFailed."""
@@ -164,7 +182,16 @@ class Client:
         return self._call(self._once, operation, params)
 
     def pages(self, operation: str, result: str, params: Mapping[str, Any]) -> List[Dict[str, Any]]:
-        """All items under `result` of a Describe call, whatever number of pages they come in."""
+        """All items under `result` of a Describe call, whatever number of pages they come in.
+
+        A place in the list that the API has forgotten means to begin again, for a bounded number of times.
+        """
+        for _attempt in range(LISTINGS - 1):
+            try:
+                return list(self._pages(operation, result, params))
+            except CallFailed as error:
+                if error.code not in PLACE_LOST:
+                    raise
         return list(self._pages(operation, result, params))
 
     def api(self) -> Dict[str, Any]:
@@ -235,8 +262,8 @@ class Client:
                 config=botocore.config.Config(
                     retries={"mode": "standard", "total_max_attempts": attempts},
                     max_pool_connections=CONCURRENCY,
-                    connect_timeout=CONNECT_SECONDS,
-                    read_timeout=READ_SECONDS,
+                    connect_timeout=min(CONNECT_SECONDS, self._timeout),
+                    read_timeout=self._timeout,
                     user_agent_extra="steadfast.ec2",
                 ),
             )

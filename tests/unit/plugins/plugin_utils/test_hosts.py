@@ -36,34 +36,34 @@ def instance(number: int = 1, **facts: Any) -> dict[str, Any]:
 )
 def test_a_host_is_called_by_its_name_in_the_fleet_or_else_its_tag_or_else_its_id(how: str, facts: dict[str, Any], name: str) -> None:
     """The most telling name that there is, without characters that mean something in a host pattern."""
-    assert names([instance(**facts)], how) == {"i-1": name}
+    assert names([instance(**facts)], [how]).by_id == {"i-1": name}
 
 
 def test_instances_that_share_a_name_all_get_their_id_behind_it() -> None:
     """Neither of two may pass for the other, whichever came first."""
     twins = [instance(1, name="db"), instance(2, name="db"), instance(3, name="web")]
-    assert names(twins, "name") == {"i-1": "db-1", "i-2": "db-2", "i-3": "web"}
+    assert names(twins, ["name"]).by_id == {"i-1": "db-1", "i-2": "db-2", "i-3": "web"}
 
 
 def test_where_a_group_has_the_name_the_fleet_comes_behind_it() -> None:
     """A member `web` and a group `web` go together; so do members of the same name in two fleets."""
     members = [instance(1, member="web", fleet="dev"), instance(2, member="web", fleet="prod"), instance(3, member="db", fleet="dev")]
-    assert names(members, "name", {"db"}) == {"i-1": "web.dev", "i-2": "web.prod", "i-3": "db.dev"}
+    assert names(members, ["name"], {"db"}).by_id == {"i-1": "web.dev", "i-2": "web.prod", "i-3": "db.dev"}
 
 
 @pytest.mark.parametrize("name", ["localhost", "all", "ungrouped"])
 def test_a_tag_cannot_take_the_place_of_what_means_something_to_ansible(name: str) -> None:
     """An instance tagged `localhost` is not the control node."""
-    assert names([instance(name=name)], "name") == {"i-1": f"{name}-1"}
+    assert names([instance(name=name)], ["name"]).by_id == {"i-1": f"{name}-1"}
 
 
 @given(st.lists(st.sampled_from(["web", "web-1", "web 1", "web_1", "localhost", ""]), max_size=8), st.randoms())
 def test_names_are_unique_and_do_not_depend_on_the_order(tags: list[str], random: Any) -> None:
     """The same instances always get the same names, one each."""
     instances = [instance(number, id=f"i-{number:017x}", name=tag or None) for number, tag in enumerate(tags)]
-    found = names(instances, "name")
+    found = names(instances, ["name"]).by_id
     random.shuffle(instances)
-    assert names(instances, "name") == found
+    assert names(instances, ["name"]).by_id == found
     assert len(set(found.values())) == len(instances)
 
 

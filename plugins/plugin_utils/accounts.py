@@ -1,0 +1,128 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The accounts that an inventory is made of: as the user names them, and the clients of their regions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..module_utils.aws.client import Client, Connection
+from ..module_utils.engine.errors import CallFailed, InvalidInput, SteadfastError
+
+#: Words in `regions` that are no names: those that the account has enabled, and the one that is configured.
+ALL, AUTO = "all", "auto"
+#: Where the regions of an account are asked for when no region is configured.
+FIRST_REGION = "us-east-1"
+#: A call is sent at most so often; a region that has lost its way must not hold up the others for long.
+ATTEMPTS = 5
+
+_KEYS = ("name", "profile", "access_key", "secret_key", "session_token", "role_arn", "external_id", "session_name")
+_CREDENTIALS = ("profile", "access_key", "secret_key", "session_token")
+
+
+@dataclass(frozen=True)
+class Account:
+    """How one account is entered: by `connection`, and from there by `role_arn` if there is one."""
+
+    name: str
+    connection: Connection
+    role_arn: str | None = None
+    external_id: str | None = None
+    session_name: str = "steadfast.ec2"
+
+    @classmethod
+    def all_of(cls, connection: Connection, role_arn: str | None, given: Sequence[Any]) -> tuple[Account, ...]:
+        """From the options; what an entry of `accounts` does not say is as in the options beside it. Raises InvalidInput."""
+        if not given:
+            return (cls("", connection, role_arn),)
+        accounts = tuple(cls._of(number, one, connection, role_arn) for number, one in enumerate(given, start=1))
+        twice = sorted({one.name for one in accounts if sum(other.name == one.name for other in accounts) > 1})
+        if twice:
+            raise InvalidInput("two accounts have the same name", resource=f"accounts: {', '.join(twice)}", do="Give each its own name.")
+        return accounts
+
+    @classmethod
+    def _of(cls, number: int, one: Any, connection: Connection, role_arn: str | None) -> Account:
+        where = f"accounts: entry {number}"
+        if not isinstance(one, Mapping):
+            raise InvalidInput("an account is a mapping", resource=where, found=repr(one), wanted=", ".join(_KEYS))
+        unknown = sorted(str(key) for key in set(one) - set(_KEYS))
+        if unknown:
+            raise InvalidInput("there is no such option", resource=f"{where}: {', '.join(unknown)}", found=f"there are: {', '.join(_KEYS)}")
+        said = {key: str(value) for key, value in one.items() if value not in (None, "")}
+        if said.keys() & set(_CREDENTIALS):  # they belong together, and are not mixed with those beside it
+            connection = replace(connection, **{key: said.get(key) for key in _CREDENTIALS})  # type: ignore[arg-type]
+        name = said.get("name") or said.get("profile") or said.get("role_arn", role_arn or "").split(":role/")[0].rsplit(":", 1)[-1]
+        return cls(
+            name or f"account {number}",
+            connection,
+            said.get("role_arn", role_arn),
+            said.get("external_id"),
+            said.get("session_name", cls.session_name),
+        )
+
+    def place(self, region: str) -> str:
+        """What messages call a region of this account."""
+        return f"{self.name}, {region}" if self.name else region
+
+    def identity(self, client: Client) -> list[str]:
+        """Which credentials are in use, for a cache: without a call, and no secret."""
+        return [self.name, client.endpoint, client.identity(), self.role_arn or "", self.external_id or ""]
+
+
+def open_account(account: Account, regions: Sequence[str], timeout: int) -> Iterator[Client]:
+    """A client for each region that `regions` stands for in this account, in order. Raises SteadfastError."""
+    first = base_client(account, regions, timeout)
+    if account.role_arn:
+        first = _client(_assumed(account, first, timeout), timeout, None)
+    for name in _region_names(first, regions):
+        if name == first.region:
+            yield first
+        else:
+            yield _client(replace(first.connection, region=name), timeout, first.session)
+
+
+def base_client(account: Account, regions: Sequence[str], timeout: int) -> Client:
+    """A client with the account's own credentials, before any role. Takes no call."""
+    named = [region for region in regions if region not in (ALL, AUTO)]
+    try:
+        return _client(account.connection, timeout, None)
+    except CallFailed as error:
+        if error.code != "NoRegionError" or AUTO in regions or not (named or ALL in regions):
+            raise
+        return _client(replace(account.connection, region=named[0] if named else FIRST_REGION), timeout, None)
+
+
+def _client(connection: Connection, timeout: int, session: Any) -> Client:
+    return Client(connection, session=session, attempts=ATTEMPTS, timeout=timeout)
+
+
+def _region_names(first: Client, regions: Sequence[str]) -> list[str]:
+    names = [first.region if region == AUTO else region for region in regions or (AUTO,)]
+    if ALL not in names:
+        return list(dict.fromkeys(names))
+    if len(set(names)) > 1:
+        raise InvalidInput("all stands for every region, with nothing beside it", resource="regions", found=", ".join(regions))
+    return sorted(region["RegionName"] for region in first.call("DescribeRegions", {})["Regions"])
+
+
+def _assumed(account: Account, client: Client, timeout: int) -> Connection:
+    """The connection of the role; without a region of its own the role works where its account does."""
+    request = {"RoleArn": account.role_arn, "RoleSessionName": account.session_name}
+    if account.external_id:
+        request["ExternalId"] = account.external_id
+    connection = replace(client.connection, region=client.region)
+    sts = Client(connection, service="sts", session=client.session, attempts=ATTEMPTS, timeout=timeout)
+    try:
+        found = sts.call("AssumeRole", request)["Credentials"]
+    except SteadfastError as error:
+        raise CallFailed(f"the role {account.role_arn} cannot be assumed: {error.message}", code=getattr(error, "code", "")) from error
+    return replace(
+        connection,
+        profile=None,
+        access_key=found["AccessKeyId"],
+        secret_key=found["SecretAccessKey"],
+        session_token=found["SessionToken"],
+    )
