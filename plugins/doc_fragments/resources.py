@@ -248,6 +248,11 @@ class ModuleDocFragment:
                 ],
                 "type": "str",
             },
+            instances={
+                "description": "With O(multi_attach), the instances it is attached to, exactly. It is detached from others.",
+                "type": "list",
+                "elements": "str",
+            },
         )
     )
     ELASTIC_IP: str = _text(

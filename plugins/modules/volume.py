@@ -38,6 +38,15 @@ EXAMPLES = r"""
     iops: 4000
     throughput: 200
 
+- name: Shared by two machines of a cluster
+  steadfast.ec2.volume:
+    name: quorum
+    size: 4
+    type: io2
+    iops: 100
+    multi_attach: true
+    instances: [db-1, db-2]
+
 - name: Off the instance, but kept
   steadfast.ec2.volume:
     name: web-images
@@ -98,6 +107,13 @@ volume:
     delete_on_termination:
       description: Whether it is deleted with its instance.
       type: bool
+    multi_attach:
+      description: Whether several instances may hold it at once.
+      type: bool
+    attachments:
+      description: All its attachments, each with C(instance_id), C(device), C(state) and C(delete_on_termination).
+      type: list
+      elements: dict
     tags:
       description: Its tags.
       type: dict

@@ -122,7 +122,9 @@ type:
   type: str
   aliases: [volume_type]
 iops:
-  description: Input and output operations per second, for types that have them.
+  description:
+    - Input and output operations per second, for types that have them.
+    - Size, type, operations, throughput and O(multi_attach) are changed by one request. AWS takes the next one after six hours.
   type: int
 throughput:
   description: MiB per second, for V(gp3).
@@ -139,9 +141,23 @@ encrypted:
   description: Whether a new volume is encrypted. The account's default when it is not given.
   type: bool
 kms_key_id:
-  description: The key to encrypt a new volume with.
+  description:
+    - The key to encrypt a new volume with, by id, ARN or alias. It is fixed then.
+    - What an alias means later is not looked up, so another key behind it is not seen as a difference.
   type: str
 delete_on_termination:
   description: Whether the volume is deleted with its instance. New attachments keep the volume when it is not given.
   type: bool
+multi_attach:
+  description:
+    - Whether several instances may hold the volume at once. Only V(io1) and V(io2) can, and only V(io2) can change it later.
+    - A filesystem that is not made for it, such as ext4 or xfs, breaks when two machines mount it.
+  type: bool
+  aliases: [multi_attach_enabled]
+force_detach:
+  description:
+    - Whether a volume that its instance does not let go of is pulled off it, as by pulling a plug. Its filesystem may be damaged.
+    - When it is not set, a volume that is in use on its instance makes the task fail, saying what to do; nothing is ever forced.
+  type: bool
+  default: false
 """

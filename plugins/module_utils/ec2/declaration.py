@@ -77,7 +77,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume. `instance` is a declared name, a Name tag or an id; "" means attached to nothing."""
+    """A volume. `instance` is a declared name, a Name tag or an id; "" means attached to nothing. `instances` are exactly those."""
 
     name: str
     state: str = "present"
@@ -93,6 +93,9 @@ class Volume:
     encrypted: Optional[bool] = None
     kms_key_id: Optional[str] = None
     delete_on_termination: Optional[bool] = None
+    multi_attach: Optional[bool] = None
+    instances: Optional[Tuple[str, ...]] = None
+    force_detach: bool = False
 
 
 @dataclass(frozen=True)

@@ -104,11 +104,15 @@ def volume(options: Options, tags: Optional[Options] = None) -> Volume:
         "encrypted",
         "kms_key_id",
         "delete_on_termination",
+        "multi_attach",
+        "force_detach",
     )
     where = f"volume {options['name']}"
     if options.get("size") is not None and options["size"] < 1:
         raise InvalidInput("its size cannot be meant", resource=where, found=str(options["size"]), do="Give it in GiB, 1 or more.")
-    return Volume(options["name"], options.get("state") or "present", _tags(tags, options), **given(options, names))
+    instances = options.get("instances")
+    several: Dict[str, Any] = {} if instances is None else {"instances": tuple(dict.fromkeys(instances))}
+    return Volume(options["name"], options.get("state") or "present", _tags(tags, options), **several, **given(options, names))
 
 
 def elastic_ip(options: Options, tags: Optional[Options] = None) -> ElasticIp:

@@ -80,6 +80,8 @@ _VOLUME = {
     "encrypted": {"type": "bool"},
     "kms_key_id": {"type": "str", "no_log": False},
     "delete_on_termination": {"type": "bool"},
+    "multi_attach": {"type": "bool", "aliases": ["multi_attach_enabled"]},
+    "force_detach": {"type": "bool", "default": False},
 }
 _INSTANCE_STATES = ["present", "running", "stopped", "restarted", "absent"]
 
@@ -153,7 +155,11 @@ INSTANCE = ModuleDefinition(
     _alone(_INSTANCE, state={"type": "str", "choices": _INSTANCE_STATES, "default": "present"}),
     _single("instance", "instances", declare.instance),
 )
-VOLUME = ModuleDefinition(_alone(_VOLUME, instance={"type": "str"}), _single("volume", "volumes", declare.volume))
+VOLUME = ModuleDefinition(
+    _alone(_VOLUME, instance={"type": "str"}, instances={"type": "list", "elements": "str"}),
+    _single("volume", "volumes", declare.volume),
+    {"mutually_exclusive": [("instance", "instances")]},
+)
 ELASTIC_IP = ModuleDefinition(
     _alone({"name": {"type": "str", "required": True}, "instance": {"type": "str"}}),
     _single("elastic_ip", "elastic_ips", declare.elastic_ip),

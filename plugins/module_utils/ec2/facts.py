@@ -67,6 +67,8 @@ def volume(raw: Mapping[str, Any], zone_ids: Mapping[str, str] = _NO_MAPPING) ->
         "device": attachment.get("Device"),
         "attachment": attachment.get("State"),
         "delete_on_termination": attachment.get("DeleteOnTermination"),
+        "multi_attach": bool(raw.get("MultiAttachEnabled")),
+        "attachments": _attachments(raw.get("Attachments") or ()),
         "tags": tags,
         "fleet": tags.get(tag_words.FLEET),
         "member": tags.get(tag_words.MEMBER),
@@ -182,6 +184,11 @@ def _volumes_of(raw: Mapping[str, Any], volumes: Iterable[Mapping[str, Any]]) ->
 
 def _attachment(attachments: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
     return next((item for item in attachments if item.get("State") != "detached"), {})
+
+
+def _attachments(attachments: Iterable[Mapping[str, Any]]) -> List[Dict[str, Any]]:
+    names = {"instance_id": "InstanceId", "device": "Device", "state": "State", "delete_on_termination": "DeleteOnTermination"}
+    return [{name: item.get(key) for name, key in names.items()} for item in attachments if item.get("State") != "detached"]
 
 
 def _declared_name(tags: Mapping[str, str]) -> Optional[str]:

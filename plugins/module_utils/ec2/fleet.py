@@ -12,7 +12,7 @@ from ..engine.errors import Refused
 from ..engine.execute import Limits, execute
 from ..engine.plan import Change, Plan
 from ..engine.reconcile import Target
-from . import elastic_ip, facts, key_pair, security_group, volume
+from . import attachment, elastic_ip, facts, key_pair, security_group, volume
 from .context import Context, nothing
 from .declaration import Declaration
 from .instance import resource as instance
@@ -68,7 +68,7 @@ def plan(declaration: Declaration, world: World) -> Plan:
     """The changes that bring `world` to `declaration`, in an order that people understand. Pure."""
     context = Context(declaration, world)
     going = _going(context)
-    devices = volume.free_devices(context)
+    devices = attachment.free_devices(context)
     changes: List[Change] = []
     changes += [key_pair.plan(one, context) for one in _present(declaration.key_pairs)]
     changes += [security_group.plan(one, context) for one in _present(declaration.security_groups)]
@@ -147,7 +147,7 @@ def _deletions(going: _Going, context: Context) -> List[Change]:
     changes += [instance.delete(fact, name, context) for name, fact in going.instance.items()]
     for name, fact in going.volume.items():
         holder = names.get(fact["instance_id"])
-        changes.append(volume.delete(fact, name, ((instance.KIND, holder),) if holder else ()))
+        changes.append(volume.delete(fact, name, context, ((instance.KIND, holder),) if holder else ()))
     changes += [elastic_ip.delete(fact, name) for name, fact in going.elastic_ip.items()]
     leaving = [fact["id"] for fact in going.security_group.values()]
     _refuse_held(going, context)

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+from functools import partial
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
-from ..engine.errors import CallFailed
+from ..engine.errors import Busy, CallFailed
 from ..engine.wait import Wait
 from . import facts
 
@@ -111,7 +112,7 @@ def wait_after(verb: str, params: Params, response: Response) -> Optional[Wait]:
     if how.wait is None:
         return None
     kind, identity, until = how.wait
-    done = _UNTIL[(kind, until)]
+    done = _UNTIL[(kind, until)] if (kind, until) in _UNTIL else partial(_OF_ATTACHMENT[until], params)
     if done(how.shows(params, response)):
         return None
     return Wait(kind, identity(params, response), until, done, _STATE[kind])
@@ -143,12 +144,27 @@ def _volume_ready(seen: Any) -> bool:
     return bool(seen) and seen.get("State") in ("available", "in-use")
 
 
-def _volume_attached(seen: Any) -> bool:
-    return any(attachment.get("State") == "attached" for attachment in (seen or {}).get("Attachments") or ())
+def _attachments(params: Params, seen: Any) -> List[str]:
+    """States of the attachments to the instance that `params` name."""
+    found = (seen or {}).get("Attachments") or ()
+    return [str(one.get("State")) for one in found if one.get("InstanceId") in (None, params.get("InstanceId"))]
 
 
-def _volume_free(seen: Any) -> bool:
-    return seen is not None and seen.get("State") == "available"
+def _volume_attached(params: Params, seen: Any) -> bool:
+    return "attached" in _attachments(params, seen)
+
+
+def _volume_detached(params: Params, seen: Any) -> bool:
+    states = _attachments(params, seen)
+    if "busy" in states and not params.get("Force"):
+        raise Busy(
+            "its instance does not let go of it",
+            wanted="detached",
+            found=f"attachment busy on {params['InstanceId']}",
+            do="It is in use there: unmount it (module disk with state: absent, or umount), then it comes off by itself; run again. "
+            "force_detach: true pulls it off like a plug; that can damage its filesystem, and is for an instance that is beyond help.",
+        )
+    return seen is not None and all(state == "detached" for state in states)
 
 
 def _volume_modified(seen: Any) -> bool:
@@ -174,10 +190,10 @@ _UNTIL: Mapping[Tuple[str, str], Callable[[Any], bool]] = {
     ("instance", "stopped"): lambda seen: instance_state(seen) == "stopped",
     ("instance", "terminated"): lambda seen: seen is not None and instance_state(seen) == "terminated",
     ("volume", "available"): _volume_ready,
-    ("volume", "detached"): _volume_free,
-    ("volume", "attached"): _volume_attached,
     ("volume_modification", "modified"): _volume_modified,
 }
+#: What depends on which instance the step is about.
+_OF_ATTACHMENT: Mapping[str, Callable[[Params, Any], bool]] = {"attached": _volume_attached, "detached": _volume_detached}
 _STATE: Mapping[str, Callable[[Any], str]] = {
     "instance": instance_state,
     "volume": lambda seen: (

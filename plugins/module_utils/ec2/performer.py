@@ -16,7 +16,7 @@ from ..aws.failures import answer_lost, concerns_all, throttled
 from ..engine.errors import CallFailed, SteadfastError
 from ..engine.execute import Batch, Performed, Performer, references
 from ..engine.plan import Step
-from . import facts, key_files
+from . import facts, key_files, modification
 from .key_pair import GENERATE
 from .operations import NOT_VISIBLE, instance_state, operation, wait_after
 from .read import FILTER_VALUES
@@ -52,6 +52,8 @@ class Ec2Performer(Performer):
             "CreateSecurityGroup": self._create_group,
             "ImportKeyPair": self._import_key,
             "AttachVolume": self._attach,
+            "DetachVolume": self._detach,
+            "ModifyVolume": self._modify,
         }
 
     def perform(self, step: Step) -> Performed:
@@ -218,6 +220,27 @@ class Ec2Performer(Performer):
             if not ours:
                 raise
             return dict(ours[0])
+
+    def _detach(self, params: Mapping[str, Any]) -> Response:
+        """On its way already, or off already, by a request whose answer was lost: the wait after it tells."""
+        try:
+            return self._client.call("DetachVolume", params)
+        except CallFailed as error:
+            if error.code not in ("IncorrectState", "InvalidAttachment.NotFound"):
+                raise
+            return {}
+
+    def _modify(self, params: Mapping[str, Any]) -> Response:
+        """A modification under way is waited for if it is the one wanted; if not, the error says from when on it can be done."""
+        try:
+            return self._client.call("ModifyVolume", params)
+        except CallFailed as error:
+            if error.code not in modification.TOO_SOON:
+                raise
+            found = self._look("volume_modification", [params["VolumeId"]]).get(params["VolumeId"])
+            if modification.is_wish(found, params):
+                return {"VolumeModification": found}
+            raise modification.too_soon(error, found) from error
 
 
 def token(params: Mapping[str, Any], generation: int) -> str:

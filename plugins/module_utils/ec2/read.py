@@ -181,7 +181,8 @@ class Reader:
 def concerned(declaration: Declaration) -> Dict[str, Set[str]]:
     """The names and ids of each kind that `declaration` declares or refers to."""
     members = declaration.instances
-    attached = {one.instance for one in declaration.volumes} | {one.instance for one in declaration.elastic_ips}
+    attached = {one.instance for one in (*declaration.volumes, *declaration.elastic_ips)}
+    attached |= {name for one in declaration.volumes for name in one.instances or ()}
     return {
         "key_pairs": {one.name for one in declaration.key_pairs} | {one.key_pair for one in members if one.key_pair},
         "security_groups": {one.name for one in declaration.security_groups}

@@ -4,22 +4,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from ..aws import tags as tag_words
 from ..engine.errors import InvalidInput, Refused
 from ..engine.plan import UNKNOWN, Change, Ref, Step
-from . import facts
+from . import attachment
+from .attachment import Devices
 from .context import Context, planned, protect, tag_steps, unchanged
 from .declaration import Volume
 from .world import Facts, check_zone
 
 KIND = "volume"
 DEFAULT_TYPE = "gp3"
-_LETTERS = "fghijklmnop"
 
 
-def plan(desired: Volume, context: Context, devices: Mapping[str, str]) -> Change:
+def plan(desired: Volume, context: Context, devices: Devices) -> Change:
     """What has to happen to one volume; `devices` are the free names chosen for this declaration."""
     actual = context.world.volume(desired.name)
     if actual is None:
@@ -27,52 +27,19 @@ def plan(desired: Volume, context: Context, devices: Mapping[str, str]) -> Chang
     return _update(desired, actual, context, devices)
 
 
-def delete(actual: Facts, name: str, requires: Tuple[Tuple[str, str], ...] = ()) -> Change:
-    """Delete a volume, after taking it off its instance; with `requires` the instance goes first and lets go of it."""
+def delete(actual: Facts, name: str, context: Context, requires: Tuple[Tuple[str, str], ...] = ()) -> Change:
+    """Delete a volume, after taking it off its instances; with `requires` the instance goes first and lets go of it."""
     protect(KIND, name, actual["tags"])
-    steps = []
-    if actual["instance_id"] and not requires:
-        steps.append(Step("DetachVolume", {"VolumeId": actual["id"], "InstanceId": actual["instance_id"]}))
+    force = any(one.force_detach for one in context.declaration.volumes if one.name == name)
+    steps = [] if requires else [attachment.detach(actual["id"], one["instance_id"], force) for one in actual["attachments"]]
     steps.append(Step("DeleteVolume", {"VolumeId": actual["id"]}))
     return Change(KIND, name, "delete", _shown(actual), None, ("is declared absent",), tuple(steps), requires)
 
 
-def free_devices(context: Context) -> Dict[str, str]:
-    """{volume: attach name} for declared volumes that name none and have none yet; the same whatever the order."""
-    taken: Dict[str, Set[str]] = {}
-    open_: List[Volume] = []
-    for volume in sorted(context.declaration.volumes, key=lambda one: one.name):
-        if not volume.instance or volume.state == "absent":
-            continue
-        used = taken.setdefault(volume.instance, _used(volume.instance, context))
-        there = context.world.volume(volume.name)
-        if volume.device:
-            used.add(_letter(volume.device))
-        elif there is None or not there["device"]:
-            open_.append(volume)
-    chosen = {}
-    for volume in open_:
-        used = taken[str(volume.instance)]
-        letter = next((letter for letter in _LETTERS if letter not in used), None)
-        if letter is None:
-            raise InvalidInput(
-                "there is no free device name left on its instance",
-                resource=f"{KIND} {volume.name}",
-                do="Give device, or attach fewer volumes.",
-            )
-        used.add(letter)
-        chosen[volume.name] = f"/dev/sd{letter}"
-    return chosen
-
-
-def _create(desired: Volume, context: Context, devices: Mapping[str, str]) -> Change:
+def _create(desired: Volume, context: Context, devices: Devices) -> Change:
     where = f"{KIND} {desired.name}"
-    zone = context.world.zone_name(desired.zone, where) if desired.zone else None
-    if desired.instance:
-        context.instance_id(desired.instance, where)
-        theirs = context.zone_of_instance(desired.instance)
-        check_zone(zone, None if isinstance(theirs, Ref) else theirs, where, f"its instance {desired.instance}")
-        zone = zone or theirs
+    attachment.check(desired, None, context)
+    zone = _zone(desired, context)
     if zone is None:
         raise InvalidInput(
             "does not exist yet, and the declaration does not say where to make it", resource=where, do="Give zone, or instance."
@@ -91,6 +58,7 @@ def _create(desired: Volume, context: Context, devices: Mapping[str, str]) -> Ch
         "SnapshotId": desired.snapshot,
         "Encrypted": desired.encrypted,
         "KmsKeyId": desired.kms_key_id,
+        "MultiAttachEnabled": desired.multi_attach,
         "TagSpecifications": [tag_words.specification("volume", tags)],
         "ClientToken": desired.name,
     }
@@ -98,16 +66,29 @@ def _create(desired: Volume, context: Context, devices: Mapping[str, str]) -> Ch
     after: Dict[str, Any] = {"id": UNKNOWN, "name": desired.name, "size": desired.size or UNKNOWN, "type": desired.type or DEFAULT_TYPE}
     after.update({"iops": desired.iops or UNKNOWN, "throughput": desired.throughput or UNKNOWN, "zone": planned(zone), "tags": tags})
     after.update({"encrypted": UNKNOWN if desired.encrypted is None else desired.encrypted, "snapshot_id": desired.snapshot})
-    if desired.instance:
-        device = desired.device or devices[desired.name]
-        instance = context.instance_id(desired.instance, where)
-        steps += _attach_steps(Ref(KIND, desired.name, "id"), instance, device, desired.delete_on_termination)
-        after.update({"instance_id": planned(instance), "device": device, "delete_on_termination": bool(desired.delete_on_termination)})
+    attaching, _reasons = attachment.steps(desired, None, Ref(KIND, desired.name, "id"), context, devices)
+    steps += attaching
+    if attaching:
+        after.update(attachment.shown(desired, None, context, devices))
     return Change(KIND, desired.name, "create", None, after, ("does not exist yet",), tuple(steps))
 
 
-def _update(desired: Volume, actual: Facts, context: Context, devices: Mapping[str, str]) -> Change:
-    _refuse_impossible(desired, actual, context)
+def _zone(desired: Volume, context: Context) -> Any:
+    """Where a new volume goes: where it is declared, or where its instances are, which must agree."""
+    where = f"{KIND} {desired.name}"
+    zone: Any = context.world.zone_name(desired.zone, where) if desired.zone else None
+    for instance in attachment.wanted(desired) or ():
+        context.instance_id(instance, where)
+        theirs = context.zone_of_instance(instance)
+        known = None if isinstance(theirs, Ref) else theirs
+        check_zone(None if isinstance(zone, Ref) else zone, known, where, f"its instance {instance}")
+        zone = zone or theirs
+    return zone
+
+
+def _update(desired: Volume, actual: Facts, context: Context, devices: Devices) -> Change:
+    notes = _refuse_impossible(desired, actual, context)
+    attachment.check(desired, actual, context)
     before = _shown(actual)
     after: Dict[str, Any] = dict(before)
     steps: List[Step] = []
@@ -117,6 +98,7 @@ def _update(desired: Volume, actual: Facts, context: Context, devices: Mapping[s
         "type": ("VolumeType", desired.type),
         "iops": ("Iops", desired.iops),
         "throughput": ("Throughput", desired.throughput),
+        "multi_attach": ("MultiAttachEnabled", desired.multi_attach),
     }
     modified = {name: pair for name, pair in sizes.items() if pair[1] is not None and pair[1] != actual[name]}
     if modified:
@@ -124,49 +106,22 @@ def _update(desired: Volume, actual: Facts, context: Context, devices: Mapping[s
         after.update({name: UNKNOWN for name in ("iops", "throughput") if "type" in modified and name not in modified})
         steps.append(Step("ModifyVolume", {"VolumeId": actual["id"], **dict(modified.values())}))
         reasons += [f"{name} {actual[name]} is to be {wanted}" for name, (_key, wanted) in modified.items()]
-    _plan_attachment(desired, actual, context, devices, after, steps, reasons)
+    moving, why = attachment.steps(desired, actual, actual["id"], context, devices)
+    if moving:
+        after.update(attachment.shown(desired, actual, context, devices))
+        steps, reasons = steps + moving, reasons + why
     tags = context.tags(actual, desired.tags, desired.name)
     if tags != actual["tags"]:
         after["tags"] = tags
         steps += tag_steps([actual["id"]], actual["tags"], tags)
         reasons.append("its tags differ")
     if not steps:
-        return unchanged(KIND, desired.name, before)
-    return Change(KIND, desired.name, "update", before, after, tuple(reasons), tuple(steps))
+        return unchanged(KIND, desired.name, before, notes)
+    return Change(KIND, desired.name, "update", before, after, tuple(reasons), tuple(steps), notes=notes)
 
 
-def _plan_attachment(
-    desired: Volume,
-    actual: Facts,
-    context: Context,
-    devices: Mapping[str, str],
-    after: Dict[str, Any],
-    steps: List[Step],
-    reasons: List[str],
-) -> None:
-    where = f"{KIND} {desired.name}"
-    if desired.instance is None:
-        return
-    if desired.instance == "":
-        if actual["instance_id"]:
-            steps.append(Step("DetachVolume", {"VolumeId": actual["id"], "InstanceId": actual["instance_id"]}))
-            after.update({"instance_id": None, "device": None, "delete_on_termination": None})
-            reasons.append("it is to be attached to nothing")
-        return
-    instance = context.instance_id(desired.instance, where)
-    if actual["instance_id"] is None or actual["instance_id"] in _gone(context):
-        device = desired.device or devices[desired.name]
-        steps += _attach_steps(actual["id"], instance, device, desired.delete_on_termination)
-        after.update({"instance_id": planned(instance), "device": device, "delete_on_termination": bool(desired.delete_on_termination)})
-        reasons.append("it is not attached")
-    elif desired.delete_on_termination not in (None, actual["delete_on_termination"]):
-        steps.append(_on_termination(actual["instance_id"], actual["device"], bool(desired.delete_on_termination)))
-        after["delete_on_termination"] = desired.delete_on_termination
-        reasons.append("delete_on_termination differs")
-
-
-def _refuse_impossible(desired: Volume, actual: Facts, context: Context) -> None:
-    """Everything that AWS cannot do, before the first change."""
+def _refuse_impossible(desired: Volume, actual: Facts, context: Context) -> Tuple[str, ...]:
+    """Refuse everything that AWS cannot do, before the first change; notes about what nobody can tell."""
     where = f"{KIND} {desired.name}"
     if desired.size is not None and desired.size < actual["size"]:
         raise Refused(
@@ -180,63 +135,27 @@ def _refuse_impossible(desired: Volume, actual: Facts, context: Context) -> None
     fixed = {
         "its zone": (zone, actual["zone"]),
         "encryption": (desired.encrypted, actual["encrypted"]),
-        "the encryption key": (desired.kms_key_id, actual["kms_key_id"]),
+        "the encryption key": (_key(desired.kms_key_id, actual["kms_key_id"]), actual["kms_key_id"]),
         "the snapshot it came from": (desired.snapshot, actual["snapshot_id"]),
     }
     for words, (wanted, found) in fixed.items():
         if wanted not in (None, found):
             do = "Make a snapshot, and a new volume from it."
             raise Refused(f"{words} cannot be changed", resource=where, wanted=str(wanted), found=str(found), do=do)
-    if desired.instance:
-        _refuse_taking(desired, actual, context, where)
+    if desired.kms_key_id and _is_alias(desired.kms_key_id):
+        return (f"whether {desired.kms_key_id} still means its key {actual['kms_key_id']} is not looked up",)
+    return ()
 
 
-def _refuse_taking(desired: Volume, actual: Facts, context: Context, where: str) -> None:
-    """Nothing that would take a disk away from under somebody, or attach it across zones."""
-    wanted = context.instance_id(str(desired.instance), where)
-    theirs = context.zone_of_instance(str(desired.instance))
-    check_zone(None if isinstance(theirs, Ref) else theirs, actual["zone"], f"instance {desired.instance}", f"its volume {desired.name}")
-    attached = actual["instance_id"]
-    if attached is None or attached in _gone(context):
-        return
-    if attached != wanted:
-        do = 'Detach it first: unmount it there, then declare instance: "" for it.'
-        raise Refused("is attached to another instance", resource=where, wanted=str(desired.instance), found=str(attached), do=do)
-    if desired.device and _letter(desired.device) != _letter(actual["device"]):
-        do = "Declare the name it has, or detach it first."
-        raise Refused("is attached under another device name", resource=where, wanted=desired.device, found=str(actual["device"]), do=do)
+def _key(declared: Optional[str], found: Optional[str]) -> Optional[str]:
+    """The declared key as EC2 shows it: always the ARN, where an id, an ARN or an alias may be declared."""
+    if declared and found and (_is_alias(declared) or found.endswith(f"/{declared}")):
+        return found
+    return declared
 
 
-def _gone(context: Context) -> List[str]:
-    return [fact["id"] for fact in context.world.instances if fact["state"] in facts.GONE]
-
-
-def _attach_steps(volume: Any, instance: Any, device: str, delete_on_termination: Optional[bool]) -> List[Step]:
-    steps = [Step("AttachVolume", {"VolumeId": volume, "InstanceId": instance, "Device": device})]
-    if delete_on_termination:
-        steps.append(_on_termination(instance, device, True))
-    return steps
-
-
-def _on_termination(instance: Any, device: str, delete: bool) -> Step:
-    mapping = {"DeviceName": device, "Ebs": {"DeleteOnTermination": delete}}
-    return Step("ModifyInstanceAttribute", {"InstanceId": instance, "BlockDeviceMappings": [mapping]})
-
-
-def _used(reference: str, context: Context) -> Set[str]:
-    found = context.world.referred_instance(reference)
-    raw = context.world.raw.get(found["id"], {}) if found else {}
-    names = [*facts.device_names(raw).values(), raw.get("RootDeviceName") or "/dev/xvda"]
-    return {_letter(name) for name in names}
-
-
-def _letter(device: str) -> str:
-    """/dev/sdf, /dev/xvdf and xvdf are one place on an instance: f."""
-    name = device.rsplit("/", 1)[-1]
-    for prefix in ("xvd", "sd", "hd"):
-        if name.startswith(prefix):
-            return name[len(prefix) :].rstrip("0123456789")
-    return name
+def _is_alias(key: str) -> bool:
+    return key.startswith("alias/") or ":alias/" in key
 
 
 def _shown(actual: Facts) -> Dict[str, Any]:
@@ -255,4 +174,5 @@ def _shown(actual: Facts) -> Dict[str, Any]:
         "delete_on_termination",
         "tags",
     )
-    return {name: actual[name] for name in names}
+    several = {"multi_attach": True, "attached_to": sorted(one["instance_id"] for one in actual["attachments"])}
+    return {**{name: actual[name] for name in names}, **(several if actual["multi_attach"] else {})}
