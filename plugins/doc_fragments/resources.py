@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from ..plugin_utils.instance_options import INSTANCE, STATES
 from ..plugin_utils.option_texts import KEY_PAIR, RULE, SECURITY_GROUP, VOLUME
 
 _COMMON = r"""
@@ -46,95 +47,6 @@ my_ip:
   type: str
 """
 
-_INSTANCE = r"""
-name:
-  description: The name of the instance, by which it is found again.
-  type: str
-  required: true
-image:
-  description:
-    - The id of an image, or a mapping with C(name) (with C(*) and C(?)) and C(owner), which means the newest one that fits.
-    - Needed for a new instance. Where a newer image has appeared since, this is said in RV(notes), and nothing is changed.
-  type: raw
-  aliases: [image_id]
-instance_type:
-  description: The type, for example V(t3.micro). Needed for a new instance.
-  type: str
-key_pair:
-  description: The name of the key pair that can log in. Fixed at launch.
-  type: str
-  aliases: [key_name]
-security_groups:
-  description: Names or ids of security groups. They are set on the primary network interface.
-  type: list
-  elements: str
-  aliases: [security_group]
-zone:
-  description:
-    - The zone by name (V(us-east-1a)) or id (V(use1-az1)), or a list of acceptable zones, over which members are spread in turn.
-    - A new instance with a volume that exists goes to the volume's zone.
-  type: list
-  elements: str
-  aliases: [zones, availability_zone]
-subnet_id:
-  description: The subnet. Fixed at launch.
-  type: str
-  aliases: [vpc_subnet_id]
-user_data:
-  description: What the instance runs at its first boot. Compared by its SHA-256, which is kept in a tag; the text is never shown.
-  type: str
-metadata_options:
-  description: Options of the metadata service. Only those given are sent. New instances require IMDSv2 unless told otherwise.
-  type: dict
-  suboptions:
-    http_tokens:
-      description: V(required) means IMDSv2 only.
-      type: str
-      choices: [required, optional]
-    http_endpoint:
-      description: Whether the service answers.
-      type: str
-      choices: [enabled, disabled]
-    http_put_response_hop_limit:
-      description: How many hops an answer may travel; containers need 2.
-      type: int
-    http_protocol_ipv6:
-      description: Whether it answers on IPv6.
-      type: str
-      choices: [enabled, disabled]
-    instance_metadata_tags:
-      description: Whether tags can be read there.
-      type: str
-      choices: [enabled, disabled]
-on_change:
-  description: What may be done about differences that cannot simply be changed. Each is refused unless this allows more.
-  type: dict
-  suboptions:
-    image:
-      description: V(ignore) keeps an instance that was launched from another image than the declared id.
-      type: str
-      choices: [refuse, ignore]
-    instance_type:
-      description: V(restart) allows to stop and start a running instance for another type.
-      type: str
-      choices: [refuse, restart]
-    user_data:
-      description: V(ignore) keeps the old ones; V(restart) stores the new ones, with a stop and a start. They run at the first boot only.
-      type: str
-      choices: [refuse, ignore, restart]
-"""
-
-_STATES = r"""
-state:
-  description:
-    - V(present) means there, in whatever state. V(running) and V(stopped) bring it to that state.
-    - V(restarted) reboots it once more in every run; one that is stopped is started.
-    - V(absent) terminates it. Volumes that were attached to it afterwards stay.
-  type: str
-  choices: [present, running, stopped, restarted, absent]
-  default: present
-"""
-
 
 def _options(*texts: str, **changes: Any) -> dict[str, Any]:
     """Options from their texts, with some of them more exactly."""
@@ -159,7 +71,7 @@ def _part(options: dict[str, Any]) -> dict[str, Any]:
 _RULES = {"suboptions": yaml.safe_load(RULE)}
 _GROUP = _options(SECURITY_GROUP, rules=_RULES, egress_rules=_RULES)
 _MEMBER = {
-    **_part(_options(_INSTANCE)),
+    **_part(_options(INSTANCE)),
     "name": {
         "description": "The name of the instance; with O(instances[].count), of all of them together.",
         "type": "str",
@@ -231,7 +143,7 @@ class ModuleDocFragment:
     # With a type, because ansible-test takes plain assignments for literals.
     KEY_PAIR: str = _text(_options(KEY_PAIR, _COMMON))
     SECURITY_GROUP: str = _text({**_GROUP, **_options(_MY_IP, _COMMON)})
-    INSTANCE: str = _text(_options(_INSTANCE, _COMMON, _STATES))
+    INSTANCE: str = _text(_options(INSTANCE, _COMMON, STATES))
     VOLUME: str = _text(
         _options(
             VOLUME,

@@ -107,6 +107,15 @@ instance:
     subnet_id:
       description: Its subnet.
       type: str
+    iam_instance_profile:
+      description: The name of its instance profile.
+      type: str
+    monitoring:
+      description: Whether it is monitored every minute.
+      type: bool
+    ebs_optimized:
+      description: Whether it has bandwidth of its own to EBS.
+      type: bool
     launch_time:
       description: When it was last started.
       type: str

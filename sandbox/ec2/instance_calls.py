@@ -12,10 +12,10 @@ from moto.core.types import Base64EncodedString
 from moto.core.utils import camelcase_to_underscores, utcnow
 from moto.ec2.utils import parse_user_data
 
-from sandbox.ec2.base_calls import Calls
 from sandbox.ec2.instance_filters import passes
 from sandbox.ec2.instances import CODES
 from sandbox.ec2.launch import USER_DATA_LIMIT
+from sandbox.ec2.option_calls import OptionCalls
 from sandbox.errors import Ec2Error
 
 #: Bytes of the console that GetConsoleOutput returns.
@@ -25,7 +25,7 @@ WHEN_STOPPED = ("InstanceType", "UserData", "EbsOptimized", "EnaSupport", "Sriov
 CHANGEABLE = (*WHEN_STOPPED, "DisableApiTermination", "DisableApiStop", "SourceDestCheck", "InstanceInitiatedShutdownBehavior")
 
 
-class InstanceCalls(Calls):
+class InstanceCalls(OptionCalls):
     """RunInstances and what follows."""
 
     def run_instances(self) -> ActionResult:
@@ -46,6 +46,7 @@ class InstanceCalls(Calls):
         self.params["MinCount"] = self.params.get("MaxCount", 1)
         self.params.setdefault("ClientToken", "")
         result = super().run_instances()
+        self.take_options(result.result.instances)
         self.ec2_backend.tokens.remember("RunInstances", asked, [result.result.id])
         return result
 

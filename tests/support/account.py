@@ -8,6 +8,7 @@ It stands where the client of the collection stands (`call`, `pages`, …), so n
 
 from __future__ import annotations
 
+import base64
 import copy
 import fnmatch
 import json
@@ -21,10 +22,14 @@ ZONES = {"us-east-1a": "use1-az1", "us-east-1b": "use1-az2", "us-east-1c": "use1
 VPC = "vpc-1"
 OWNER = "111111111111"
 PREFIX_LISTS = [{"PrefixListName": "com.amazonaws.us-east-1.s3", "PrefixListId": "pl-63a5400a"}]
+_DISK = {"RootDeviceName": "/dev/xvda", "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3"}}]}
 IMAGES = (
-    {"ImageId": "ami-1", "Name": "debian-12-amd64-20240101", "OwnerId": "136693071363", "CreationDate": "2024-01-01T00:00:00Z"},
-    {"ImageId": "ami-2", "Name": "debian-12-amd64-20250101", "OwnerId": "136693071363", "CreationDate": "2025-01-01T00:00:00Z"},
+    {"ImageId": "ami-1", "Name": "debian-12-amd64-20240101", "OwnerId": "136693071363", "CreationDate": "2024-01-01T00:00:00Z", **_DISK},
+    {"ImageId": "ami-2", "Name": "debian-12-amd64-20250101", "OwnerId": "136693071363", "CreationDate": "2025-01-01T00:00:00Z", **_DISK},
 )
+#: {what ModifyInstanceAttribute calls it: what a launch gives it}; DescribeInstances does not tell these.
+HIDDEN = {"DisableApiTermination": False, "DisableApiStop": False, "InstanceInitiatedShutdownBehavior": "stop", "UserData": None}
+PROFILES = ("web", "db")
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJSN2Nu/2AhHGSBzD1RnEk4kpUpp4ZvfQeFzPjSzqwYb"
 
 
@@ -45,6 +50,8 @@ class Account:
         self.instances: dict[str, dict[str, Any]] = {}
         self.volumes: dict[str, dict[str, Any]] = {}
         self.addresses: dict[str, dict[str, Any]] = {}
+        self.hidden: dict[str, dict[str, Any]] = {}
+        self.associations: dict[str, str] = {}
         self.tokens: dict[str, tuple[str, str]] = {}
         self.calls: list[str] = []
         self.images = IMAGES
@@ -82,7 +89,14 @@ class Account:
             "key_pairs": sorted((one["KeyName"], _tags(one)) for one in self.key_pairs.values()),
             "groups": sorted((one["GroupName"], _tags(one), _rules(one, names)) for one in self.groups.values()),
             "instances": sorted(
-                (_tags(one), one["State"]["Name"], one["InstanceType"], sorted(names[group] for group in one["Groups"]))
+                (
+                    _tags(one),
+                    one["State"]["Name"],
+                    one["InstanceType"],
+                    sorted(names[group] for group in one["Groups"]),
+                    str({name: one.get(name) for name in ("IamInstanceProfile", "Monitoring", "EbsOptimized", "ImageId", "Placement")}),
+                    str(self.hidden[one["InstanceId"]]),
+                )
                 for one in self.live()
             ),
             "volumes": sorted(
@@ -182,7 +196,12 @@ class Api:
         ]
         groups = [{"GroupId": group, "GroupName": self.account.groups[group]["GroupName"]} for group in one["Groups"]]
         interface = {"NetworkInterfaceId": f"eni-{instance_id}", "Attachment": {"DeviceIndex": 0}, "Groups": groups}
-        return {**_with_tags(one), "BlockDeviceMappings": mappings, "NetworkInterfaces": [interface], "SecurityGroups": groups}
+        return {
+            **_with_tags(one),
+            "BlockDeviceMappings": mappings,
+            "NetworkInterfaces": [*one.get("MoreInterfaces", ()), interface],
+            "SecurityGroups": groups,
+        }
 
     def _volume(self, volume_id: str) -> dict[str, Any]:
         one = self.account.volumes[volume_id]
@@ -303,18 +322,28 @@ class Api:
             "InstanceType": params["InstanceType"],
             "KeyName": params.get("KeyName"),
             "State": {"Name": "pending"},
-            "Placement": {"AvailabilityZone": zone},
+            "Placement": {"AvailabilityZone": zone, "Tenancy": "default", **params.get("Placement", {})},
             "RootDeviceName": "/dev/xvda",
+            "PrivateIpAddress": params.get("PrivateIpAddress") or f"10.0.0.{self.account._count}",
+            "EbsOptimized": params.get("EbsOptimized", False),
+            "Monitoring": {"State": "enabled" if params.get("Monitoring", {}).get("Enabled") else "disabled"},
             "MetadataOptions": {"HttpTokens": "optional", **params.get("MetadataOptions", {})},
             "VpcId": VPC,
             "SubnetId": params.get("SubnetId") or f"subnet-{zone[-1]}",
             "Groups": groups,
             "Tags": _specified(params, "instance"),
         }
-        root = self._add_volume(8, "gp3", zone, _specified(params, "volume"))
-        root.update(
-            {"InstanceId": instance_id, "Device": "/dev/xvda", "State": "in-use", "Attachment": "attached", "DeleteOnTermination": True}
-        )
+        self.account.hidden[instance_id] = {
+            **{name: params.get(name, value) for name, value in HIDDEN.items()},
+            "CpuCredits": params.get("CreditSpecification", {}).get("CpuCredits", "unlimited"),
+        }
+        if "IamInstanceProfile" in params:
+            self._profile(instance_id, params["IamInstanceProfile"])
+        disk = next((one["Ebs"] for one in params.get("BlockDeviceMappings", ())), {})
+        root = self._add_volume(disk.get("VolumeSize", 8), disk.get("VolumeType", "gp3"), zone, _specified(params, "volume"))
+        root["Encrypted"] = disk.get("Encrypted", False)
+        root.update({"InstanceId": instance_id, "Device": "/dev/xvda", "State": "in-use", "Attachment": "attached"})
+        root["DeleteOnTermination"] = disk.get("DeleteOnTermination", True)
         self._remember(params, instance_id)
         return {"Instances": [self._instance(instance_id)]}
 
@@ -329,12 +358,18 @@ class Api:
         self._state(params, ("stopped", "running"), "pending")
 
     def _StopInstances(self, params: Any) -> Any:
+        self._refuse_protected(params, "DisableApiStop")
         self._state(params, ("running", "stopped"), "stopping")
 
     def _RebootInstances(self, params: Any) -> Any:
         self._state(params, ("running",), "running")
 
+    def _refuse_protected(self, params: Any, attribute: str) -> None:
+        if any(self.account.hidden[one][attribute] for one in params["InstanceIds"]):
+            raise _error("OperationNotPermitted")
+
     def _TerminateInstances(self, params: Any) -> Any:
+        self._refuse_protected(params, "DisableApiTermination")
         self._state(params, ("pending", "running", "stopping", "stopped", "shutting-down", "terminated"), "shutting-down")
         for volume in list(self.account.volumes.values()):
             if volume["InstanceId"] in params["InstanceIds"]:
@@ -351,14 +386,77 @@ class Api:
 
     def _ModifyInstanceAttribute(self, params: Any) -> Any:
         one = self.account.instances[params["InstanceId"]]
-        if "InstanceType" in params:
-            if one["State"]["Name"] != "stopped":
-                raise _error("IncorrectInstanceState")
-            one["InstanceType"] = params["InstanceType"]["Value"]
+        for name in ("InstanceType", "EbsOptimized", "UserData"):
+            if name in params:
+                if one["State"]["Name"] != "stopped":
+                    raise _error("IncorrectInstanceState")
+                place = self.account.hidden[params["InstanceId"]] if name in HIDDEN else one
+                place[name] = params[name]["Value"]
+        for name in ("DisableApiTermination", "DisableApiStop", "InstanceInitiatedShutdownBehavior"):
+            if name in params:
+                self.account.hidden[params["InstanceId"]][name] = params[name]["Value"]
         for mapping in params.get("BlockDeviceMappings", ()):
             for volume in self.account.volumes.values():
                 if (volume["InstanceId"], volume["Device"]) == (params["InstanceId"], mapping["DeviceName"]):
                     volume["DeleteOnTermination"] = mapping["Ebs"]["DeleteOnTermination"]
+
+    def _DescribeInstanceAttribute(self, params: Any) -> Any:
+        name = params["Attribute"][0].upper() + params["Attribute"][1:]
+        value = self.account.hidden[params["InstanceId"]][name]
+        if name == "UserData" and value is not None:
+            value = base64.b64encode(value.encode() if isinstance(value, str) else value).decode()
+        return {name: {"Value": value} if value is not None else {}}
+
+    def _ModifyInstancePlacement(self, params: Any) -> Any:
+        one = self.account.instances[params.pop("InstanceId")]
+        if one["State"]["Name"] != "stopped":
+            raise _error("IncorrectInstanceState")
+        one["Placement"].update(params)
+
+    def _MonitorInstances(self, params: Any) -> Any:
+        for instance_id in params["InstanceIds"]:
+            self.account.instances[instance_id]["Monitoring"]["State"] = "pending"
+
+    def _UnmonitorInstances(self, params: Any) -> Any:
+        for instance_id in params["InstanceIds"]:
+            self.account.instances[instance_id]["Monitoring"]["State"] = "disabled"
+
+    def _DescribeInstanceCreditSpecifications(self, params: Any) -> Any:
+        ids = params["Filters"][0]["Values"]
+        return {"InstanceCreditSpecifications": [{"InstanceId": one, "CpuCredits": self.account.hidden[one]["CpuCredits"]} for one in ids]}
+
+    def _ModifyInstanceCreditSpecification(self, params: Any) -> Any:
+        for one in params["InstanceCreditSpecifications"]:
+            self.account.hidden[one["InstanceId"]]["CpuCredits"] = one["CpuCredits"]
+
+    def _DescribeIamInstanceProfileAssociations(self, params: Any) -> Any:
+        ids = params["Filters"][0]["Values"]
+        found = [(association, one) for association, one in self.account.associations.items() if one in ids]
+        return {
+            "IamInstanceProfileAssociations": [
+                {"AssociationId": association, "InstanceId": one, "State": "associated"} for association, one in found
+            ]
+        }
+
+    def _profile(self, instance_id: str, profile: Mapping[str, str]) -> None:
+        name = profile.get("Name") or profile["Arn"].rsplit("/", 1)[-1]
+        if name not in PROFILES:
+            raise CallFailed(f"Invalid IAM Instance Profile name: {name}", code="InvalidParameterValue")
+        arn = f"arn:aws:iam::123456789012:instance-profile/{name}"
+        self.account.instances[instance_id]["IamInstanceProfile"] = {"Arn": arn}
+        self.account.associations[self.account.new_id("iip-assoc")] = instance_id
+
+    def _AssociateIamInstanceProfile(self, params: Any) -> Any:
+        if params["InstanceId"] in self.account.associations.values():
+            raise _error("IncorrectState")
+        self._profile(params["InstanceId"], params["IamInstanceProfile"])
+
+    def _ReplaceIamInstanceProfileAssociation(self, params: Any) -> Any:
+        instance_id = self.account.associations.pop(params["AssociationId"])
+        self._profile(instance_id, params["IamInstanceProfile"])
+
+    def _DisassociateIamInstanceProfile(self, params: Any) -> Any:
+        del self.account.instances[self.account.associations.pop(params["AssociationId"])]["IamInstanceProfile"]
 
     def _ModifyInstanceMetadataOptions(self, params: Any) -> Any:
         self.account.instances[params.pop("InstanceId")]["MetadataOptions"].update(params)
@@ -446,7 +544,7 @@ class Api:
         del self.account.addresses[params["AllocationId"]]
 
     def _by_token(self, params: Any, word: str) -> str | None:
-        token, wish = params.pop("ClientToken"), json.dumps(params, sort_keys=True)
+        token, wish = params.pop("ClientToken"), json.dumps(params, sort_keys=True, default=str)
         params["ClientToken"] = token
         if token not in self.account.tokens:
             return None
@@ -457,7 +555,7 @@ class Api:
 
     def _remember(self, params: Any, known: str) -> None:
         wish = {name: value for name, value in params.items() if name != "ClientToken"}
-        self.account.tokens[params["ClientToken"]] = (json.dumps(wish, sort_keys=True), known)
+        self.account.tokens[params["ClientToken"]] = (json.dumps(wish, sort_keys=True, default=str), known)
 
 
 _FREE = {"InstanceId": None, "Device": None, "State": "available", "Attachment": None, "DeleteOnTermination": False}

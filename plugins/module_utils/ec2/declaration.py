@@ -8,7 +8,7 @@ A name left out is None and means "not managed". A fleet and a module for one re
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple, Union
 
 from ..engine.errors import InvalidInput
 from .rules import Rule
@@ -59,19 +59,34 @@ class Image:
 
 @dataclass(frozen=True)
 class Instance:
-    """An instance. `zones` are acceptable zones; a new instance goes to the first."""
+    """An instance. `zones` and `instance_types` are acceptable ones; a new instance gets the first that has room."""
 
     name: str
     state: str = "present"
     tags: Optional[Mapping[str, str]] = None
     image: Optional[Image] = None
-    instance_type: Optional[str] = None
+    instance_types: Tuple[str, ...] = ()
     key_pair: Optional[str] = None
     security_groups: Optional[Tuple[str, ...]] = None
     zones: Tuple[str, ...] = ()
     subnet_id: Optional[str] = None
-    user_data: Optional[str] = None
+    private_ip: Optional[str] = None
+    #: Bytes where it was given in base64.
+    user_data: Union[str, bytes, None] = None
+    user_data_file: Optional[str] = None
     metadata_options: Optional[Mapping[str, Any]] = None
+    #: size, type, iops, throughput, encrypted, kms_key_id, delete_on_termination; those that are given.
+    root_volume: Optional[Mapping[str, Any]] = None
+    #: A name or an ARN; "" means none.
+    iam_instance_profile: Optional[str] = None
+    termination_protection: Optional[bool] = None
+    stop_protection: Optional[bool] = None
+    shutdown_behavior: Optional[str] = None
+    monitoring: Optional[bool] = None
+    ebs_optimized: Optional[bool] = None
+    cpu_credits: Optional[str] = None
+    #: tenancy, group, partition; those that are given.
+    placement: Optional[Mapping[str, Any]] = None
     on_change: Mapping[str, str] = field(default_factory=dict)
 
 

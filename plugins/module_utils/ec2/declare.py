@@ -4,14 +4,30 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 from ..engine.errors import InvalidInput
 from . import rules as rule_words
 from .declaration import Declaration, ElasticIp, Instance, KeyPair, SecurityGroup, Volume, given, image
 
 Options = Mapping[str, Any]
+#: Options of an instance that are what they are in the declaration, and those that have parts.
+_PLAIN = (
+    "key_pair",
+    "subnet_id",
+    "private_ip",
+    "user_data_file",
+    "iam_instance_profile",
+    "termination_protection",
+    "stop_protection",
+    "shutdown_behavior",
+    "monitoring",
+    "ebs_optimized",
+    "cpu_credits",
+)
+_PARTS = ("metadata_options", "root_volume", "placement")
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._ +=:@()-]*$")
 
 
@@ -78,6 +94,7 @@ def instance(options: Options, tags: Optional[Options] = None, index: int = 0) -
     zones = tuple(options.get("zone") or ())
     turn = index % len(zones) if zones else 0
     groups = options.get("security_groups")
+    parts: Dict[str, Any] = {name: given(options[name], options[name]) for name in _PARTS if options.get(name) is not None}
     return Instance(
         options["name"],
         options.get("state") or "present",
@@ -85,9 +102,31 @@ def instance(options: Options, tags: Optional[Options] = None, index: int = 0) -
         image=image(options.get("image")),
         security_groups=None if groups is None else tuple(groups),
         zones=zones[turn:] + zones[:turn],
-        on_change=given(options.get("on_change") or {}, ("image", "instance_type", "user_data")),
-        **given(options, ("instance_type", "key_pair", "subnet_id", "user_data", "metadata_options")),
+        instance_types=_types(options.get("instance_type")),
+        user_data=_user_data(options),
+        on_change=given(options.get("on_change") or {}, options.get("on_change") or ()),
+        **given(options, _PLAIN),
+        **parts,
     )
+
+
+def _types(option: Any) -> Tuple[str, ...]:
+    """One type, or several in order of preference."""
+    return (option,) if isinstance(option, str) else tuple(option or ())
+
+
+def _user_data(options: Options) -> Union[str, bytes, None]:
+    """As it is given, or decoded; raises InvalidInput where it is no base64."""
+    encoded = options.get("user_data_base64")
+    if encoded is None:
+        plain: Optional[str] = options.get("user_data")
+        return plain
+    try:
+        return base64.b64decode("".join(encoded.split()), validate=True)
+    except ValueError as error:
+        where = f"instance {options['name']}"
+        do = "Give what base64 -w0 FILE writes, or the text itself as user_data."
+        raise InvalidInput("its user_data_base64 is not base64", resource=where, do=do) from error
 
 
 def volume(options: Options, tags: Optional[Options] = None) -> Volume:

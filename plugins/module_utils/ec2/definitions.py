@@ -14,6 +14,7 @@ from ..engine.reconcile import reconcile
 from . import declare, view
 from .declaration import Declaration
 from .fleet import Fleet
+from .instance.differences import FIXED, WHILE_STOPPED
 
 Options = Mapping[str, Any]
 
@@ -52,20 +53,45 @@ _METADATA = {
     "instance_metadata_tags": {"type": "str", "choices": ["enabled", "disabled"]},
 }
 _ON_CHANGE = {
-    "image": {"type": "str", "choices": ["refuse", "ignore"]},
-    "instance_type": {"type": "str", "choices": ["refuse", "restart"]},
-    "user_data": {"type": "str", "choices": ["refuse", "ignore", "restart"]},
+    **{name: {"type": "str", "choices": ["refuse", "ignore"]} for name in FIXED},
+    **{name: {"type": "str", "choices": ["refuse", "ignore", "restart"]} for name in WHILE_STOPPED},
+}
+_ROOT_VOLUME = {
+    "size": {"type": "int", "aliases": ["volume_size"]},
+    "type": {"type": "str", "aliases": ["volume_type"]},
+    "iops": {"type": "int"},
+    "throughput": {"type": "int"},
+    "encrypted": {"type": "bool"},
+    "kms_key_id": {"type": "str", "no_log": False},
+    "delete_on_termination": {"type": "bool"},
+}
+_PLACEMENT = {
+    "tenancy": {"type": "str", "choices": ["default", "dedicated", "host"]},
+    "group": {"type": "str", "aliases": ["group_name"]},
+    "partition": {"type": "int", "aliases": ["partition_number"]},
 }
 _INSTANCE = {
     "name": {"type": "str", "required": True},
     "image": {"type": "raw", "aliases": ["image_id"]},
-    "instance_type": {"type": "str"},
+    "instance_type": {"type": "list", "elements": "str"},
     "key_pair": {"type": "str", "no_log": False, "aliases": ["key_name"]},
     "security_groups": {"type": "list", "elements": "str", "aliases": ["security_group"]},
     "zone": {"type": "list", "elements": "str", "aliases": ["zones", "availability_zone"]},
     "subnet_id": {"type": "str", "aliases": ["vpc_subnet_id"]},
-    "user_data": {"type": "str"},
+    "private_ip": {"type": "str", "aliases": ["private_ip_address"]},
+    "user_data": {"type": "str", "no_log": True},
+    "user_data_base64": {"type": "str", "no_log": True},
+    "user_data_file": {"type": "path"},
     "metadata_options": {"type": "dict", "options": _METADATA},
+    "root_volume": {"type": "dict", "options": _ROOT_VOLUME},
+    "iam_instance_profile": {"type": "str", "aliases": ["instance_role"]},
+    "termination_protection": {"type": "bool"},
+    "stop_protection": {"type": "bool"},
+    "shutdown_behavior": {"type": "str", "choices": ["stop", "terminate"], "aliases": ["instance_initiated_shutdown_behavior"]},
+    "monitoring": {"type": "bool", "aliases": ["detailed_monitoring"]},
+    "ebs_optimized": {"type": "bool"},
+    "cpu_credits": {"type": "str", "choices": ["standard", "unlimited"]},
+    "placement": {"type": "dict", "options": _PLACEMENT},
     "on_change": {"type": "dict", "options": _ON_CHANGE},
 }
 _VOLUME = {
@@ -83,6 +109,7 @@ _VOLUME = {
     "multi_attach": {"type": "bool", "aliases": ["multi_attach_enabled"]},
     "force_detach": {"type": "bool", "default": False},
 }
+_ONE_USER_DATA = [("user_data", "user_data_base64", "user_data_file")]
 _INSTANCE_STATES = ["present", "running", "stopped", "restarted", "absent"]
 
 
@@ -105,7 +132,7 @@ _FLEET = {
     "purge_tags": {"type": "bool", "default": True},
     "key_pairs": {**_part(_KEY_PAIR), "no_log": False},
     "security_groups": _part(_SECURITY_GROUP),
-    "instances": _part(_INSTANCE, **_MEMBER),
+    "instances": {**_part(_INSTANCE, **_MEMBER), "mutually_exclusive": _ONE_USER_DATA},
     "prune": {"type": "bool", "default": False},
     "delete_volumes": {"type": "raw", "default": False},
     "max_deletions": {"type": "int"},
@@ -154,6 +181,7 @@ SECURITY_GROUP = ModuleDefinition(
 INSTANCE = ModuleDefinition(
     _alone(_INSTANCE, state={"type": "str", "choices": _INSTANCE_STATES, "default": "present"}),
     _single("instance", "instances", declare.instance),
+    {"mutually_exclusive": _ONE_USER_DATA},
 )
 VOLUME = ModuleDefinition(
     _alone(_VOLUME, instance={"type": "str"}, instances={"type": "list", "elements": "str"}),

@@ -16,8 +16,10 @@ from . import attachment, elastic_ip, facts, key_pair, security_group, volume
 from .context import Context, nothing
 from .declaration import Declaration
 from .instance import resource as instance
+from .instance.questions import questions
 from .performer import Ec2Performer
 from .read import Reader
+from .read_details import with_details
 from .world import Facts, World
 
 #: {kind: the declaration's and the world's word for it}, in the order in which people read a plan.
@@ -51,7 +53,9 @@ class Fleet(Target):
 
     def read(self) -> World:
         """The actual state of everything concerned."""
-        return self._reader.read()
+        world = self._reader.read()
+        context = Context(self._declaration, world)
+        return with_details(self._client, world, questions(context, _going(context).instance.values()))
 
     def plan(self, actual: World) -> Plan:
         """What has to change; refuses here what cannot or must not be done."""

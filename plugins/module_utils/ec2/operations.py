@@ -101,6 +101,11 @@ NOT_VISIBLE = {
 }
 
 
+def profile_unknown(error: CallFailed) -> bool:
+    """Whether EC2 does not know an instance profile: IAM tells it about a new one some seconds later. It has no code of its own."""
+    return error.code == "InvalidParameterValue" and "iam instance profile" in error.why.lower()
+
+
 def operation(verb: str) -> Operation:
     """How `verb` behaves; an operation that needs no special care has no entry in the table."""
     return OPERATIONS.get(verb, _PLAIN)

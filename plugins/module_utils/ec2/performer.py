@@ -18,7 +18,7 @@ from ..engine.execute import Batch, Performed, Performer, references
 from ..engine.plan import Step
 from . import facts, key_files, modification
 from .key_pair import GENERATE
-from .operations import NOT_VISIBLE, instance_state, operation, wait_after
+from .operations import NOT_VISIBLE, instance_state, operation, profile_unknown, wait_after
 from .read import FILTER_VALUES
 
 #: Requests that are made one take so many ids in all; more of them only make the damage of a wrong one larger.
@@ -102,6 +102,8 @@ class Ec2Performer(Performer):
         made_here = {ref.kind for ref in references(step.params)}
         if error.code in NOT_VISIBLE:
             return NOT_VISIBLE[error.code] in made_here
+        if profile_unknown(error):
+            return True
         return error.code in operation(step.verb).not_yet or (step.verb == "AllocateAddress" and answer_lost(error))
 
     def look(self, kind: str, identities: List[str]) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from . import facts, key_files
 from . import rules as rule_words
 from .declaration import Declaration
 from .my_ip import my_ip
+from .user_data import load
 from .world import World
 
 #: The API takes at most so many values in one filter.
@@ -91,6 +92,7 @@ class Reader:
             key_files={
                 key.private_key_file: key_files.look(key.private_key_file) for key in self._declaration.key_pairs if key.private_key_file
             },
+            user_data=load(self._declaration.instances),
         )
 
     def _first(self, found: Mapping[str, Any]) -> Calls:

@@ -206,9 +206,11 @@ def _instance(fact: Facts, name: str, work: _Work) -> Options:
     groups = _group_names(fact, work)
     if work.complete or groups != ["default"]:
         options["security_groups"] = groups
-    metadata = _metadata(raw, work)
-    if metadata:
-        options["metadata_options"] = metadata
+    for part, values in (("metadata_options", _metadata(raw, work)), ("placement", _place(raw, work))):
+        if values:
+            options[part] = values
+    for attribute, usual in (("iam_instance_profile", None), ("monitoring", False), ("ebs_optimized", False)):
+        work.default(options, attribute, fact[attribute], usual)
     state = "running" if fact["state"] in ("pending", "running") else "stopped"
     work.default(options, "state", state, "running")
     if tag_words.USER_DATA in fact["tags"]:
@@ -245,6 +247,14 @@ def _metadata(raw: Mapping[str, Any], work: _Work) -> Options:
     options: Options = {}
     for name, word in _METADATA_WORDS.items():
         work.default(options, name, there.get(word), _METADATA_DEFAULTS[name])
+    return options
+
+
+def _place(raw: Mapping[str, Any], work: _Work) -> Options:
+    there = raw.get("Placement") or {}
+    options: Options = {}
+    for name, word, usual in (("tenancy", "Tenancy", "default"), ("group", "GroupName", ""), ("partition", "PartitionNumber", None)):
+        work.default(options, name, there.get(word) or None, usual)
     return options
 
 

@@ -38,6 +38,10 @@ class World:
     #: {name: id} of the prefix lists that were asked for by name
     prefix_lists: Mapping[str, str] = field(default_factory=dict)
     key_files: Mapping[str, KeyFile] = field(default_factory=dict)
+    #: {path: what is in it}
+    user_data: Mapping[str, bytes] = field(default_factory=dict)
+    #: {instance id: {name: value}} for what DescribeInstances does not tell; only what a declaration is about
+    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def key_pair(self, name: str) -> Optional[Facts]:
         """The key pair of that name, or None."""
@@ -69,6 +73,17 @@ class World:
         """The volume of that declared name, or None."""
         found = [fact for fact in self._named("volumes", name) if fact["state"] not in ("deleting", "deleted")]
         return _single("volume", name, found, "Delete or rename one of them.")
+
+    def root_volume(self, instance_id: str) -> Optional[Facts]:
+        """The volume that an instance starts from; None where it was not read."""
+        raw = self.raw.get(instance_id, {})
+        devices = facts.device_names(raw)
+        found = next((volume for volume, device in devices.items() if device == raw.get("RootDeviceName")), None)
+        return self._volumes_by_id.get(found or "")
+
+    @cached_property
+    def _volumes_by_id(self) -> Dict[str, Facts]:
+        return {fact["id"]: fact for fact in self.volumes}
 
     def elastic_ip(self, name: str) -> Optional[Facts]:
         """The address of that declared name, or None."""

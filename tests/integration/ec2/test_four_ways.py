@@ -13,6 +13,18 @@ from .conftest import Answer, Playbook
 DEBIAN = {"name": "debian-12-amd64-*", "owner": "136693071363"}
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJSN2Nu/2AhHGSBzD1RnEk4kpUpp4ZvfQeFzPjSzqwYb me"
 WEB = {"name": "web", "image": DEBIAN, "instance_type": "t3.micro"}
+OPTIONS = {
+    "root_volume": {"size": 12, "type": "gp3", "encrypted": True},
+    "termination_protection": True,
+    "shutdown_behavior": "stop",
+    "monitoring": True,
+    "ebs_optimized": False,
+    "cpu_credits": "unlimited",
+    "placement": {"tenancy": "default", "group": "near"},
+    "private_ip": "172.31.16.77",
+    "zone": "use1-az1",
+    "user_data": "#!/bin/sh\ntrue\n",
+}
 FLEET = {
     "name": "moso-dev-nvir",
     "tags": {"Project": "moso", "Environment": "dev"},
@@ -100,6 +112,18 @@ STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("instance", {"name": "web", "state": "running"}),
         ("instance", {"name": "web", "state": "absent"}),
         ("instance", {**WEB, "state": "stopped"}),
+    ],
+    "instance_options": [
+        ("instance", {**WEB, **OPTIONS}),
+        ("instance", {"name": "web", "termination_protection": False, "shutdown_behavior": "terminate", "cpu_credits": "standard"}),
+        ("instance", {"name": "web", "monitoring": False, "stop_protection": True}),
+        ("instance", {"name": "web", "stop_protection": False, "state": "stopped"}),
+        ("instance", {"name": "web", "ebs_optimized": True, "placement": {"group": "far", "partition": 2}}),
+        ("instance", {"name": "web", "state": "running"}),
+        ("instance", {"name": "web", "root_volume": {"size": 20, "iops": 4000, "throughput": 200}}),
+        ("instance", {"name": "web", "root_volume": {"delete_on_termination": False}}),
+        ("instance", {"name": "web", "user_data_base64": "IyEvYmluL3NoCg==", "on_change": {"user_data": "restart"}}),
+        ("instance", {"name": "web", "state": "absent"}),
     ],
     "volume": [
         ("volume", {"name": "data", "size": 2, "zone": "use1-az1", "tags": {"a": "b"}}),

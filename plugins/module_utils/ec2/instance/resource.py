@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ...engine.errors import Refused
 from ...engine.plan import Change, Step
 from ..context import Context, protect
 from ..declaration import Instance
@@ -25,5 +26,16 @@ def plan(desired: Instance, context: Context) -> Change:
 def delete(actual: Facts, name: str, context: Context) -> Change:
     """Terminate it. Volumes attached to it afterwards stay."""
     protect(KIND, name, actual["tags"])
-    step = Step("TerminateInstances", {"InstanceIds": [actual["id"]]})
-    return Change(KIND, name, "delete", shown(actual, context), None, ("is declared absent",), (step,))
+    steps = []
+    if context.world.details.get(actual["id"], {}).get("termination_protection"):
+        declared = context.instances.get(name)
+        if declared is None or declared.termination_protection is not False:
+            raise Refused(
+                "is protected against termination",
+                resource=f"{KIND} {name}",
+                found=f"{actual['id']} with termination_protection true",
+                do="If it is really to go, declare termination_protection: false for it.",
+            )
+        steps.append(Step("ModifyInstanceAttribute", {"InstanceId": actual["id"], "DisableApiTermination": {"Value": False}}))
+    steps.append(Step("TerminateInstances", {"InstanceIds": [actual["id"]]}))
+    return Change(KIND, name, "delete", shown(actual, context), None, ("is declared absent",), tuple(steps))

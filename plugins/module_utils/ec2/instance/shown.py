@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Union
 
 from ...aws import tags as tag_words
 from ..context import Context
@@ -20,23 +20,59 @@ METADATA_WORDS = {
     "http_protocol_ipv6": "HttpProtocolIpv6",
     "instance_metadata_tags": "InstanceMetadataTags",
 }
+PLACEMENT_WORDS = {"tenancy": "Tenancy", "group": "GroupName", "partition": "PartitionNumber"}
+#: What ModifyVolume can change of a root volume, and what only a launch decides.
+SIZE_WORDS = {"size": "Size", "type": "VolumeType", "iops": "Iops", "throughput": "Throughput"}
+EBS_WORDS = {
+    **SIZE_WORDS,
+    "size": "VolumeSize",
+    "encrypted": "Encrypted",
+    "kms_key_id": "KmsKeyId",
+    "delete_on_termination": "DeleteOnTermination",
+}
+#: What DescribeInstances does not tell, so that it is asked for only where it is declared.
+DETAILS = ("termination_protection", "stop_protection", "shutdown_behavior", "cpu_credits")
+_FACTS = (
+    "id",
+    "name",
+    "state",
+    "image_id",
+    "instance_type",
+    "key_pair",
+    "zone",
+    "subnet_id",
+    "public_ip",
+    "private_ip",
+    "iam_instance_profile",
+    "monitoring",
+    "ebs_optimized",
+)
 
 
-def digest(user_data: str) -> str:
+def digest(user_data: Union[str, bytes]) -> str:
     """What stands for user data in a tag and in a diff; the text itself may hold secrets."""
-    return hashlib.sha256(user_data.encode("utf-8")).hexdigest()
+    return hashlib.sha256(user_data.encode("utf-8") if isinstance(user_data, str) else user_data).hexdigest()
+
+
+def user_data(desired: Instance, context: Context) -> Union[str, bytes, None]:
+    """The declared user data, from wherever they were to come."""
+    return context.world.user_data[desired.user_data_file] if desired.user_data_file else desired.user_data
 
 
 def shown(actual: Facts, context: Context, raw: Optional[Mapping[str, Any]] = None) -> Dict[str, Any]:
     """The attributes of an instance that a plan shows and compares."""
     raw = context.world.raw.get(actual["id"], {}) if raw is None else raw
-    names = ("id", "name", "state", "image_id", "instance_type", "key_pair", "zone", "subnet_id", "public_ip", "private_ip")
+    root = context.world.root_volume(actual["id"])
+    details = context.world.details.get(actual["id"], {})
     return {
-        **{name: actual[name] for name in names},
+        **{name: actual[name] for name in _FACTS},
         "security_groups": sorted(str(group["name"]) for group in actual["security_groups"]),
         "metadata_options": metadata(raw),
+        "placement": placement(raw),
+        "root_volume": {name: root[name] for name in EBS_WORDS if name != "kms_key_id"} if root else None,
         "user_data": shown_digest(actual["tags"]),
         "tags": visible(actual["tags"]),
+        **{name: details[name] for name in DETAILS if name in details},
     }
 
 
@@ -51,9 +87,20 @@ def metadata(raw: Mapping[str, Any]) -> Dict[str, Any]:
     return {name: there[word] for name, word in METADATA_WORDS.items() if word in there}
 
 
-def to_api(metadata: Mapping[str, Any]) -> Dict[str, Any]:
-    """Metadata options in the words of the API."""
-    return {METADATA_WORDS[name]: value for name, value in metadata.items()}
+def placement(raw: Mapping[str, Any]) -> Dict[str, Any]:
+    """The placement in the words of the declaration; what does not apply is left out."""
+    there = raw.get("Placement") or {}
+    return {name: there[word] for name, word in PLACEMENT_WORDS.items() if there.get(word)}
+
+
+def to_api(options: Mapping[str, Any], words: Mapping[str, str]) -> Dict[str, Any]:
+    """Options in the words of the API."""
+    return {words[name]: value for name, value in options.items()}
+
+
+def profile_to_api(name_or_arn: str) -> Dict[str, str]:
+    """An instance profile by name or ARN."""
+    return {"Arn" if name_or_arn.startswith("arn:") else "Name": name_or_arn}
 
 
 def given(options: Optional[Mapping[str, Any]]) -> Dict[str, Any]:

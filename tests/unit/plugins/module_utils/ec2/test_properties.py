@@ -70,6 +70,20 @@ def fleets(draw: Any) -> dict[str, Any]:
 
 
 @some.composite
+def options(draw: Any) -> dict[str, Any]:
+    """Options of an instance that are changed in place, or with a restart."""
+    return {
+        "iam_instance_profile": draw(some.sampled_from([None, "", "web", "db"])),
+        "monitoring": draw(some.sampled_from([None, True, False])),
+        "shutdown_behavior": draw(some.sampled_from([None, "stop", "terminate"])),
+        "termination_protection": draw(some.sampled_from([None, None, True, False])),
+        "cpu_credits": draw(some.sampled_from([None, "standard"])),
+        "ebs_optimized": draw(some.sampled_from([None, True, False])),
+        "root_volume": draw(some.sampled_from([None, {"size": 8}, {"delete_on_termination": True}])),
+    }
+
+
+@some.composite
 def members(draw: Any, name: str, groups: list[str], key: bool) -> dict[str, Any]:
     volumes = draw(some.lists(some.sampled_from(["images", "logs"]), unique=True))
     return {
@@ -77,7 +91,8 @@ def members(draw: Any, name: str, groups: list[str], key: bool) -> dict[str, Any
         "count": draw(some.sampled_from([None, 0, 1, 2])) if name == "web" else None,
         "image": {"name": "debian-12-amd64-*", "owner": "136693071363"},
         "instance_type": draw(some.sampled_from(["t3.micro", "t3.small"])),
-        "on_change": {"instance_type": "restart"},
+        "on_change": {"instance_type": "restart", "ebs_optimized": "restart"},
+        **draw(options()),
         "zone": [ZONES[name]] if ZONES[name] else None,
         "state": draw(some.sampled_from(["present", "running", "stopped", "absent"])),
         "security_groups": draw(some.none() | some.just(groups[:2])) or None,
