@@ -45,7 +45,7 @@ options:
       - The options in C(/etc/fstab). They are compared with what is in force, too; a volume that was remounted read-only is a difference.
     type: list
     elements: str
-    default: [defaults, nofail, x-systemd.device-timeout=30s]
+    default: [defaults, nofail, x-systemd.device-timeout=90s]
   content:
     description:
       - What to do with a mount point that is not empty.

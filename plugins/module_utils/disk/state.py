@@ -30,7 +30,8 @@ class Desired:
     filesystem: Optional[str] = None
     partition: bool = True
     label: Optional[str] = None
-    options: Tuple[str, ...] = ("defaults", "nofail", "x-systemd.device-timeout=30s")
+    #: 90 s is what systemd itself gives a device (systemd.mount(5)); nofail lets the boot go on meanwhile
+    options: Tuple[str, ...] = ("defaults", "nofail", "x-systemd.device-timeout=90s")
     content: str = "refuse"
     keep_old: bool = True
     uid: Optional[int] = None

@@ -41,7 +41,7 @@ def test_any_mountinfo_is_survived(text: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "there", "different"),
     [
-        ("defaults,nofail,x-systemd.device-timeout=30s", mount("rw,relatime"), {}),
+        ("defaults,nofail,x-systemd.device-timeout=90s", mount("rw,relatime"), {}),
         ("defaults", mount("ro,relatime", "ro"), {"write": ("ro", "rw")}),
         ("defaults", mount("rw,relatime", "ro"), {"write": ("ro", "rw")}),
         ("ro", mount("ro,relatime", "ro"), {}),
@@ -64,6 +64,6 @@ def test_only_what_differs_in_force_is_a_difference(asked: str, there: Mount, di
 
 def test_a_remount_says_every_flag() -> None:
     """What a remount leaves unsaid would stay as it is, so the defaults are said too, and the options of others are not."""
-    words = mounts.remount_options(["noatime", "nofail", "x-systemd.device-timeout=30s", "commit=30"]).split(",")
+    words = mounts.remount_options(["noatime", "nofail", "x-systemd.device-timeout=90s", "commit=30"]).split(",")
     assert {"rw", "suid", "dev", "exec", "noatime", "commit=30"} <= set(words)
-    assert not {"nofail", "relatime", "x-systemd.device-timeout=30s"} & set(words)
+    assert not {"nofail", "relatime", "x-systemd.device-timeout=90s"} & set(words)

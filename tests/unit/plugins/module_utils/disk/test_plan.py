@@ -33,7 +33,7 @@ WANTED = Desired(volume=SEED, path=PATH)
 
 EMPTY = State(seed=SEED)
 UUID, PART = str(EMPTY.derived("filesystem")), str(EMPTY.derived("partition"))
-FSTAB = f"UUID={UUID} {PATH} ext4 defaults,nofail,x-systemd.device-timeout=30s 0 2\n"
+FSTAB = f"UUID={UUID} {PATH} ext4 defaults,nofail,x-systemd.device-timeout=90s 0 2\n"
 ROOT = "UUID=aaaa / ext4 errors=remount-ro 0 1\n"
 EXT4 = Signature("ext4", UUID)
 GPT = Signature(table="gpt")
