@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from ..plugin_utils.instance_options import INSTANCE, STATES
-from ..plugin_utils.option_texts import KEY_PAIR, RULE, SECURITY_GROUP, VOLUME
+from ..plugin_utils.option_texts import ADDRESS, KEY_PAIR, RULE, SECURITY_GROUP, VOLUME
 
 _COMMON = r"""
 fleet:
@@ -175,6 +175,7 @@ class ModuleDocFragment:
                 "description": "The instance it points to, by name or id. An empty string means none. Not managed when not given.",
                 "type": "str",
             },
+            address=yaml.safe_load(ADDRESS),
         )
     )
     FLEET: str = _text(_FLEET)

@@ -29,6 +29,12 @@ EXAMPLES = r"""
     name: entry
     instance: web
 
+- name: An address that is known outside, taken over under a name
+  steadfast.ec2.elastic_ip:
+    name: entry
+    address: 203.0.113.7
+    instance: web
+
 - name: Given back, so that it costs nothing
   steadfast.ec2.elastic_ip:
     name: entry

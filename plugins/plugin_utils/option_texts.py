@@ -161,3 +161,11 @@ force_detach:
   type: bool
   default: false
 """
+
+ADDRESS = r"""
+description:
+  - An address that the account has already, by itself or by its allocation id, to be taken over under this name and kept from then on.
+  - Without it, a new address is allocated when none has the name.
+type: str
+aliases: [public_ip, allocation_id]
+"""

@@ -161,7 +161,7 @@ class Api:
         return {"SecurityGroups": _found(self.account.groups, params, {"group-name": "GroupName", "group-id": "GroupId"})}
 
     def _DescribeAddresses(self, params: Any) -> Any:
-        words = {"allocation-id": "AllocationId", "instance-id": "InstanceId"}
+        words = {"allocation-id": "AllocationId", "instance-id": "InstanceId", "public-ip": "PublicIp"}
         return {"Addresses": _found(self.account.addresses, params, words)}
 
     def _DescribeVolumes(self, params: Any) -> Any:
@@ -195,7 +195,9 @@ class Api:
             if volume["InstanceId"] == instance_id
         ]
         groups = [{"GroupId": group, "GroupName": self.account.groups[group]["GroupName"]} for group in one["Groups"]]
-        interface = {"NetworkInterfaceId": f"eni-{instance_id}", "Attachment": {"DeviceIndex": 0}, "Groups": groups}
+        interface: dict[str, Any] = {"NetworkInterfaceId": f"eni-{instance_id}", "Attachment": {"DeviceIndex": 0}, "Groups": groups}
+        own = [address["PublicIp"] for address in self.account.addresses.values() if address.get("InstanceId") == instance_id]
+        interface["Association"] = {"PublicIp": own[0] if own else "198.51.100.1", "IpOwnerId": OWNER if own else "amazon"}
         return {
             **_with_tags(one),
             "BlockDeviceMappings": mappings,
@@ -520,7 +522,8 @@ class Api:
         del self.account.volumes[params["VolumeId"]]
 
     def _AllocateAddress(self, params: Any) -> Any:
-        one = {"AllocationId": self.account.new_id("eipalloc"), "PublicIp": "192.0.2.1", "Tags": _specified(params, "elastic-ip")}
+        number = len(self.account.addresses) + 1
+        one = {"AllocationId": self.account.new_id("eipalloc"), "PublicIp": f"192.0.2.{number}", "Tags": _specified(params, "elastic-ip")}
         self.account.addresses[one["AllocationId"]] = one
         return one
 
@@ -528,6 +531,9 @@ class Api:
         if self.account.instances[params["InstanceId"]]["State"]["Name"] not in ("running", "stopped"):
             raise _error("IncorrectInstanceState")
         one = self.account.addresses[params["AllocationId"]]
+        for other in self.account.addresses.values():
+            if other.get("InstanceId") == params["InstanceId"]:
+                del other["InstanceId"], other["AssociationId"]
         one.update({"InstanceId": params["InstanceId"], "AssociationId": self.account.new_id("eipassoc")})
         return {"AssociationId": one["AssociationId"]}
 

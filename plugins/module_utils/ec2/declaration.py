@@ -115,12 +115,16 @@ class Volume:
 
 @dataclass(frozen=True)
 class ElasticIp:
-    """An Elastic IP. `instance` is a declared name, a Name tag or an id; "" means it points to nothing."""
+    """An Elastic IP. `instance` is a declared name, a Name tag or an id; "" means it points to nothing.
+
+    `address` is one that exists, by itself or by its allocation id, and is taken over under this name.
+    """
 
     name: str
     state: str = "present"
     tags: Optional[Mapping[str, str]] = None
     instance: Optional[str] = None
+    address: Optional[str] = None
 
 
 @dataclass(frozen=True)

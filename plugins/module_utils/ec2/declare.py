@@ -28,6 +28,7 @@ _PLAIN = (
     "cpu_credits",
 )
 _PARTS = ("metadata_options", "root_volume", "placement")
+_ADDRESS = re.compile(r"^[0-9]{1,3}(\.[0-9]{1,3}){3}$")
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._ +=:@()-]*$")
 
 
@@ -156,7 +157,11 @@ def volume(options: Options, tags: Optional[Options] = None) -> Volume:
 
 def elastic_ip(options: Options, tags: Optional[Options] = None) -> ElasticIp:
     """One Elastic IP."""
-    return ElasticIp(options["name"], options.get("state") or "present", _tags(tags, options), **given(options, ("instance",)))
+    address = options.get("address")
+    if address is not None and not (address.startswith("eipalloc-") or _ADDRESS.match(address)):
+        do = "Write it as in 203.0.113.7, or give its allocation id, eipalloc-…."
+        raise InvalidInput("address is not an address", resource=f"elastic_ip {options['name']}", found=address, do=do)
+    return ElasticIp(options["name"], options.get("state") or "present", _tags(tags, options), **given(options, ("instance", "address")))
 
 
 def delete_volumes(option: Any) -> Any:

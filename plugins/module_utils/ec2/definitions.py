@@ -189,6 +189,12 @@ VOLUME = ModuleDefinition(
     {"mutually_exclusive": [("instance", "instances")]},
 )
 ELASTIC_IP = ModuleDefinition(
-    _alone({"name": {"type": "str", "required": True}, "instance": {"type": "str"}}),
+    _alone(
+        {
+            "name": {"type": "str", "required": True},
+            "instance": {"type": "str"},
+            "address": {"type": "str", "aliases": ["public_ip", "allocation_id"]},
+        }
+    ),
     _single("elastic_ip", "elastic_ips", declare.elastic_ip),
 )

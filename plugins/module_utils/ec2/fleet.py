@@ -105,12 +105,13 @@ def _going(context: Context) -> _Going:
         "security_group": world.security_group,
         "instance": world.instance,
         "volume": world.volume,
-        "elastic_ip": world.elastic_ip,
     }
     found: Dict[str, Dict[str, Facts]] = {}
     for kind, plural in KINDS.items():
-        absent = [one.name for one in getattr(declaration, plural) if one.state == "absent"]
-        there = {name: fact for name in absent if (fact := find[kind](name))}
+        absent = [one for one in getattr(declaration, plural) if one.state == "absent"]
+        there = {
+            one.name: fact for one in absent if (fact := elastic_ip.find(one, context) if kind == elastic_ip.KIND else find[kind](one.name))
+        }
         for name, fact in there.items():
             context.foreign(kind, fact, name)
         if declaration.prune:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Mapping, Optional
 
 from ..engine.errors import CallFailed
@@ -28,9 +28,12 @@ def too_soon(error: CallFailed, found: Optional[Mapping[str, Any]]) -> CallFaile
     """`error` in words that say since when, and from when on it can be done."""
     state = str((found or {}).get("ModificationState") or "")
     begun = (found or {}).get("StartTime")
-    since = f"the one before began {begun.isoformat(timespec='minutes')}, it is {state}" if hasattr(begun, "isoformat") else ""
-    progress = f" ({found['Progress']} %)" if found and since and found.get("Progress") is not None and state in _UNDER_WAY else ""
-    when = f"That is not before {(begun + COOLDOWN).isoformat(timespec='minutes')}. " if since and begun else ""
+    since = when = progress = ""
+    if isinstance(begun, datetime):
+        since = f"the one before began {begun.isoformat(timespec='minutes')}, it is {state}"
+        when = f"That is not before {(begun + COOLDOWN).isoformat(timespec='minutes')}. "
+    if found and since and state in _UNDER_WAY and found.get("Progress") is not None:
+        progress = f" ({found['Progress']} %)"
     return CallFailed(
         "the volume cannot be modified again yet",
         code=error.code,

@@ -129,6 +129,10 @@ class Reader:
             ids = [raw["InstanceId"] for raw in live]
             calls.setdefault("volumes", self._describe("volumes", [_filter("attachment.instance-id", ids)]))
             calls.setdefault("elastic_ips", self._describe("elastic_ips", [_filter("instance-id", ids)]))
+        adopted = {one.address for one in declaration.elastic_ips if one.address}
+        adopted -= {raw.get(word) for raw in found.get("elastic_ips", ()) for word in ("AllocationId", "PublicIp")}
+        if adopted:
+            calls["elastic_ips"] = self._addresses(adopted)
         to_create = [one for one in declaration.instances if one.name not in names and one.state != "absent"]
         image_ids = {one.image.id for one in to_create if one.image and one.image.id}
         if image_ids - {raw["ImageId"] for raw in found.get("images", ())}:
@@ -175,6 +179,13 @@ class Reader:
 
         return ask
 
+    def _addresses(self, references: Set[str]) -> Callable[[], Raw]:
+        """Elastic IPs by allocation id or by themselves."""
+        ids = {one for one in references if one.startswith("eipalloc-")}
+        words = {"allocation-id": ids, "public-ip": references - ids}
+        asks = [self._describe("elastic_ips", [_filter(word, values)]) for word, values in words.items() if values]
+        return lambda: [raw for ask in asks for raw in ask()]
+
     def _describe(self, kind: str, filters: Sequence[Mapping[str, Any]]) -> Callable[[], Raw]:
         how = _KINDS[kind]
         return lambda: self._client.pages(how.operation, how.result, {**how.extra, "Filters": list(filters)})
@@ -183,7 +194,7 @@ class Reader:
 def concerned(declaration: Declaration) -> Dict[str, Set[str]]:
     """The names and ids of each kind that `declaration` declares or refers to."""
     members = declaration.instances
-    attached = {one.instance for one in (*declaration.volumes, *declaration.elastic_ips)}
+    attached = {one.instance for one in declaration.volumes} | {one.instance for one in declaration.elastic_ips}
     attached |= {name for one in declaration.volumes for name in one.instances or ()}
     return {
         "key_pairs": {one.name for one in declaration.key_pairs} | {one.key_pair for one in members if one.key_pair},

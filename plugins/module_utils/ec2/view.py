@@ -40,6 +40,8 @@ def _resources(kind: str, plural: str, declaration: Declaration, outcome: Outcom
         if desired.state == "absent":
             continue
         fact = _find(kind, desired.name, context.world)
+        if fact is None and getattr(desired, "address", None):
+            fact = context.world.address(desired.address)
         if fact is not None:
             resources.append(_view(kind, fact, desired.name, context, getattr(desired, "private_key_file", None)))
         elif desired.name in created:

@@ -89,6 +89,10 @@ class World:
         """The address of that declared name, or None."""
         return _single("elastic_ip", name, self._named("elastic_ips", name), "Release or rename one of them.")
 
+    def address(self, reference: str) -> Optional[Facts]:
+        """The Elastic IP of that allocation id or public address, or None."""
+        return next((fact for fact in self.elastic_ips if reference in (fact["id"], fact["public_ip"])), None)
+
     def owned(self, kind: str) -> List[Facts]:
         """What of `kind` belongs to the fleet."""
         return [fact for fact in getattr(self, kind) if self.fleet and fact["fleet"] == self.fleet]
