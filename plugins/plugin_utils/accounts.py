@@ -10,6 +10,7 @@ from typing import Any
 
 from ..module_utils.aws.client import Client, Connection
 from ..module_utils.engine.errors import CallFailed, InvalidInput, SteadfastError
+from .needed import answers
 
 #: Words in `regions` that are no names: those that the account has enabled, and the one that is configured.
 ALL, AUTO = "all", "auto"
@@ -72,31 +73,34 @@ class Account:
         return [self.name, client.endpoint, client.identity(), self.role_arn or "", self.external_id or ""]
 
 
-def open_account(account: Account, regions: Sequence[str], timeout: int) -> Iterator[Client]:
-    """A client for each region that `regions` stands for in this account, in order. Raises SteadfastError."""
-    first = base_client(account, regions, timeout)
+def open_account(account: Account, regions: Sequence[str], timeout: int, whole: bool = False) -> Iterator[Client]:
+    """A client for each region that `regions` stands for in this account, in order. Raises SteadfastError.
+
+    They read of an instance what the facts need, or with `whole` everything.
+    """
+    first = base_client(account, regions, timeout, whole)
     if account.role_arn:
-        first = _client(_assumed(account, first, timeout), timeout, None)
+        first = _client(_assumed(account, first, timeout), timeout, None, whole)
     for name in _region_names(first, regions):
         if name == first.region:
             yield first
         else:
-            yield _client(replace(first.connection, region=name), timeout, first.session)
+            yield _client(replace(first.connection, region=name), timeout, first.session, whole)
 
 
-def base_client(account: Account, regions: Sequence[str], timeout: int) -> Client:
+def base_client(account: Account, regions: Sequence[str], timeout: int, whole: bool = False) -> Client:
     """A client with the account's own credentials, before any role. Takes no call."""
     named = [region for region in regions if region not in (ALL, AUTO)]
     try:
-        return _client(account.connection, timeout, None)
+        return _client(account.connection, timeout, None, whole)
     except CallFailed as error:
         if error.code != "NoRegionError" or AUTO in regions or not (named or ALL in regions):
             raise
-        return _client(replace(account.connection, region=named[0] if named else FIRST_REGION), timeout, None)
+        return _client(replace(account.connection, region=named[0] if named else FIRST_REGION), timeout, None, whole)
 
 
-def _client(connection: Connection, timeout: int, session: Any) -> Client:
-    return Client(connection, session=session, attempts=ATTEMPTS, timeout=timeout)
+def _client(connection: Connection, timeout: int, session: Any, whole: bool) -> Client:
+    return Client(connection, session=session, attempts=ATTEMPTS, timeout=timeout, needed=answers(whole))
 
 
 def _region_names(first: Client, regions: Sequence[str]) -> list[str]:

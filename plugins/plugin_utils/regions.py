@@ -85,7 +85,8 @@ def read(accounts: Iterable[Account], question: Question) -> Answer:
 
 
 def _open(account: Account, question: Question) -> list[Client]:
-    return list(open_account(account, question.regions, question.timeout))
+    whole = question.raw or question.choice.local
+    return list(open_account(account, question.regions, question.timeout, whole))
 
 
 @contextmanager

@@ -20,12 +20,14 @@ from urllib.request import getproxies, proxy_bypass
 from ..engine.errors import CallFailed, InvalidInput, NotFound, SteadfastError
 from .budget import Budget
 from .failures import from_api_error, from_local_error, is_throttling
+from .wire import Needed, Reader
 
 BOTOCORE_IMPORT_ERROR: Optional[str] = None
 try:
     import botocore.config
     import botocore.exceptions
     import botocore.loaders
+    import botocore.parsers
     import botocore.session
     from botocore import xform_name
 except ImportError:
@@ -106,17 +108,54 @@ def require_botocore() -> None:
         )
 
 
+class _ParserFactory:
+    """What botocore asks for the parser of an answer; the session hands it to each client."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._factory = botocore.parsers.ResponseParserFactory()
+
+    def create_parser(self, protocol: str) -> Any:
+        parser = self._factory.create_parser(protocol)
+        return _Parser(self._reader, parser) if protocol == "ec2" else parser
+
+
+class _Parser:
+    """Reads what it can; errors, and whatever is not needed in parts, are botocore's."""
+
+    def __init__(self, reader: Reader, parser: Any) -> None:
+        self._reader = reader
+        self._parser = parser
+
+    def parse(self, response: Mapping[str, Any], shape: Any) -> Dict[str, Any]:
+        found = self._reader.read(shape, response["body"]) if response["status_code"] < 300 else None
+        if found is None:
+            whole: Dict[str, Any] = self._parser.parse(response, shape)
+            return whole
+        return {**found, "ResponseMetadata": {"HTTPStatusCode": response["status_code"], "HTTPHeaders": dict(response["headers"])}}
+
+
 class Client:
     """Calls to one service in one region. Safe to share between threads; every call is counted."""
 
     def __init__(
-        self, connection: Connection, service: str = "ec2", session: Any = None, attempts: int = ATTEMPTS, timeout: int = READ_SECONDS
+        self,
+        connection: Connection,
+        service: str = "ec2",
+        session: Any = None,
+        attempts: int = ATTEMPTS,
+        timeout: int = READ_SECONDS,
+        needed: Optional[Mapping[str, Needed]] = None,
     ) -> None:
-        """`attempts` to send one call, each of which waits `timeout` seconds for an answer."""
+        """`attempts` to send one call, each of which waits `timeout` seconds for an answer.
+
+        `needed` says what is read of which answers (see wire.Reader); of answers that are not in it, everything is.
+        """
         require_botocore()
         connection.check()
         self.service = service
         self._timeout = timeout
+        self._needed = needed
         self._connection = connection
         self._session = session
         self._lock = threading.Lock()
@@ -251,6 +290,8 @@ class Client:
             if self._session is None:
                 self._session = botocore.session.Session(profile=connection.profile)
                 self._session.register_component("data_loader", _loader())
+                if self._needed is not None:
+                    self._session.register_component("response_parser_factory", _ParserFactory(Reader(self._needed)))
             raw = self._session.create_client(
                 self.service,
                 region_name=connection.region,
