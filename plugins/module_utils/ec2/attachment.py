@@ -124,8 +124,7 @@ def detach(volume: Any, instance: Any, force: bool = False) -> Step:
 
 def live(actual: Optional[Facts], context: Context) -> List[Facts]:
     """The attachments of a volume to instances that are not about to vanish."""
-    gone = {fact["id"] for fact in context.world.instances if fact["state"] in facts.GONE}
-    return [one for one in actual["attachments"] if one["instance_id"] not in gone] if actual else []
+    return [one for one in actual["attachments"] if one["instance_id"] not in context.world.ended] if actual else []
 
 
 def _check_one(desired: Volume, actual: Facts, instance: str, several: bool, context: Context) -> None:

@@ -152,7 +152,8 @@ class Reader:
         if not declaration.fleet:
             return {}
         names = concerned(declaration)
-        keys = names["key_pairs"] - {raw["KeyName"] for raw in found.get("key_pairs", ())}
+        # without a look for what the fleet owns, key pairs were asked for by name in the first place
+        keys = names["key_pairs"] - {raw["KeyName"] for raw in found.get("key_pairs", ())} if self._looks_for_owned("key_pairs") else set()
         groups = names["security_groups"] - {raw[word] for raw in found.get("security_groups", ()) for word in ("GroupName", "GroupId")}
         members = {_tag(raw, tag_words.MEMBER) for raw in _instances(found)} | {one.name for one in declaration.instances}
         missing = {"key_pairs": keys, "security_groups": groups, "instances": names["instances"] - members}

@@ -7,7 +7,7 @@ from __future__ import annotations
 import fnmatch
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Dict, List, Mapping, Optional, Set, Tuple
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
 
 from ..aws import tags as tag_words
 from ..engine.errors import Ambiguous, InvalidInput, NotFound
@@ -92,6 +92,11 @@ class World:
     def address(self, reference: str) -> Optional[Facts]:
         """The Elastic IP of that allocation id or public address, or None."""
         return next((fact for fact in self.elastic_ips if reference in (fact["id"], fact["public_ip"])), None)
+
+    @cached_property
+    def ended(self) -> FrozenSet[str]:
+        """Ids of the instances that no longer count as there."""
+        return frozenset(fact["id"] for fact in self.instances if fact["state"] in facts.GONE)
 
     def owned(self, kind: str) -> List[Facts]:
         """What of `kind` belongs to the fleet."""
