@@ -169,7 +169,7 @@ def large(bench: Bench, options: argparse.Namespace) -> str:
         )
         first = first or again
         _say(
-            f"{members}: fresh {made.seconds:.1f} s, again {again.seconds:.2f} s ({again.in_tasks:.2f} s inside), floor {floor.seconds:.2f} s"
+            f"{members}: fresh {made.seconds:.1f} s, again {again.seconds:.2f} s ({again.in_tasks:.2f} inside), floor {floor.seconds:.1f} s"
         )
         rows.append(
             (
