@@ -18,7 +18,7 @@ options:
   volumes:
     description:
       - The volumes by the name that each was declared with, so that the disks can be called by it.
-      - The host's variable C(ec2.volumes) as the inventory plugin gives it, or C({name: vol-0123…}).
+      - The host's variable C(ec2.volumes) as the inventory plugin gives it, or a mapping from names to ids.
     type: dict
     default: {}
   processes:
