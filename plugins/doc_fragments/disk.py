@@ -40,6 +40,30 @@ options:
   label:
     description: The label of the filesystem. Not managed when it is not given.
     type: str
+  mkfs_options:
+    description:
+      - Options of C(mkfs) for a new filesystem, for example V(-i 4096). What is there already is never made again.
+      - Options that decide what O(label), O(filesystem) and the plan decide are refused.
+    type: list
+    elements: str
+    default: []
+  erase:
+    description:
+      - What may be erased, by its UUID (of a filesystem, of a partition table, of whatever else is there), or by its kind where it has no
+        UUID. The refusal of a disk that is not blank says what would have to be given.
+      - A disk is only erased when everything that is on it is named, nothing of it is mounted, held or in C(/etc/fstab), and
+        it carries one of the names. What is no longer there does no harm here, so the option can stay for the next runs.
+    type: list
+    elements: str
+    default: []
+  duplicate_uuid:
+    description:
+      - What to do when the filesystem has the UUID of another one on this machine, as a volume has that was restored from a snapshot and
+        is attached beside the original.
+      - V(refuse) fails. V(renew) gives the filesystem of this volume a UUID of its own, after it was checked; it must not be mounted.
+    type: str
+    choices: [refuse, renew]
+    default: refuse
   mount_options:
     description:
       - The options in C(/etc/fstab). They are compared with what is in force, too; a volume that was remounted read-only is a difference.
@@ -75,14 +99,19 @@ options:
     description: Whether partition and filesystem are grown, while they are in use, when the disk has become larger.
     type: bool
     default: true
+  size:
+    description:
+      - The size in GiB that the disk must have reached, as it is declared for the volume. A volume that has just been enlarged shows it
+        a moment later; it is waited for up to O(timeout). Not given, the disk is taken as it is.
+    type: int
   timeout:
-    description: How many seconds to wait for the disk to appear, and for its lock.
+    description: How many seconds to wait for the disk to appear, for its size, and for its lock.
     type: int
     default: 60
   state:
     description:
       - V(mounted) is the whole chain. V(unmounted) only unmounts. V(absent) unmounts, then takes the line out of C(/etc/fstab).
-      - When the mount is in use, both fail before anything is changed, and name who uses it. Nothing on the disk is ever erased.
+      - When the mount is in use, both fail before anything is changed, and name who uses it. Neither erases anything.
     type: str
     choices: [mounted, unmounted, absent]
     default: mounted

@@ -19,7 +19,7 @@ from .machine import Machine
 from .state import MIB, Disk
 
 #: Steps that leave the bytes of the disk to the kernel; all other commands run under the lock that udev honours.
-_UNLOCKED = ("mount", "umount", "xfs_growfs", "xfs_io")
+_UNLOCKED = ("mount", "umount", "xfs_growfs", "xfs_io", "restorecon")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Runner:
         if "blank" in step.params:
             self._still_blank(step.params["blank"])
         try:
-            self.machine.run(*step.params["argv"], text=step.params.get("text", ""))
+            self.machine.run(*step.params["argv"], text=step.params.get("text", ""), ok=step.params.get("ok", (0,)))
         except CommandFailed as error:
             if step.verb == "umount" and "busy" in error.why:
                 raise self._busy(step.params["argv"][-1]) from error
@@ -72,7 +72,7 @@ class Runner:
         return None
 
     def _locked(self, step: Step) -> bool:
-        return step.verb == "wait_for_partition" or ("argv" in step.params and step.verb not in _UNLOCKED)
+        return step.verb in ("wait_for_partition", "erase") or ("argv" in step.params and step.verb not in _UNLOCKED)
 
     def _busy(self, path: str) -> Busy:
         mount = mounts.at(mounts.parse(self.machine.text("/proc/self/mountinfo")), path)
@@ -85,6 +85,27 @@ class Runner:
         for found in (probe.signature(self.machine, node, offset) for offset in inside):
             if not found.blank:
                 raise Refused("is no longer blank: nothing was written", resource=node, found=str(found))
+
+    def erase(self, node: str, name: str, offset: int) -> None:
+        """What is called `name` is gone from `node`; refused if something else is there by now."""
+        size = MIB if offset == MIB else self.disk.sector
+        if offset > MIB:
+            found = probe.backup_table(self.machine, node, offset)
+            names = {found}
+        else:
+            _code, fields = probe.low_level(self.machine, node, offset)
+            names = {fields.get(field, "") for field in ("UUID", "TYPE", "PTUUID", "PTTYPE")}
+        if name not in names:
+            there = ", ".join(sorted(filter(None, names))) or "nothing"
+            raise Refused("is not what it was: nothing was erased", resource=node, wanted=name, found=there, do="Run again.")
+        if not offset:
+            self.machine.run("wipefs", "--all", "--quiet", node)
+            return
+        with open(self.machine.at(node), "r+b") as device:
+            device.seek(offset)
+            device.write(bytes(size))
+            device.flush()
+            os.fsync(device.fileno())
 
     def wait_for_partition(self, disk: str, partition: str) -> None:
         """The kernel shows the partition and its node is there."""
@@ -131,7 +152,7 @@ class Runner:
         finally:
             if os.path.exists(draft):
                 os.unlink(draft)
-        transfer.sync(os.path.dirname(target))
+        transfer.sync_directory(os.path.dirname(target))
 
     def _verified(self, draft: str, path: str) -> None:
         _code, output = self.machine.run("findmnt", "--verify", "--tab-file", draft, ok=(0, 1))
@@ -144,22 +165,17 @@ class Runner:
         if os.path.isdir(self.machine.at("/run/systemd/system")):
             self.machine.run("systemctl", "daemon-reload")
 
-    def restore_context(self, path: str) -> None:
-        """The mounted root has the SELinux context that its path should have."""
-        if os.path.exists(self.machine.at("/sys/fs/selinux/enforce")):
-            self.machine.run("restorecon", path)
-
     def set_attributes(self, path: str, uid: int = -1, gid: int = -1, mode: str = "") -> None:
         """The mounted root has the owner, group and mode."""
         os.chown(self.machine.at(path), uid, gid)
         if mode:
             os.chmod(self.machine.at(path), int(mode, 8))
 
-    def mount_aside(self, node: str, kind: str, path: str) -> None:
+    def mount_aside(self, node: str, kind: str, path: str, options: str = "") -> None:
         """The filesystem is mounted where nobody but root looks."""
         os.makedirs(path, mode=0o700, exist_ok=True)
         if mounts.at(mounts.parse(self.machine.text("/proc/self/mountinfo")), path) is None:
-            self.machine.run("mount", "-t", kind, "-o", "nodev,nosuid", node, path)
+            self.machine.run("mount", "-t", kind, "-o", ",".join(filter(None, ("nodev,nosuid", options))), node, path)
 
     def copy_content(self, path: str, aside: str, size: int, inodes: int) -> None:
         """A copy of the directory is on the volume, not yet trusted."""

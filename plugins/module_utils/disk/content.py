@@ -17,7 +17,7 @@ from . import mounts
 from .state import COMPLETE, PARTIAL, Desired, State, Text, size_text
 
 if TYPE_CHECKING:
-    from .plan import Layout
+    from .layout import Layout
 
 
 def aside(uuid: Text) -> str:

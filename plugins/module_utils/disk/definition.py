@@ -7,14 +7,15 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-from typing import Any, Dict, Mapping, Optional
+import re
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ..engine.errors import InvalidInput
 from ..engine.module import ModuleDefinition
 from ..engine.plan import KNOWN_AFTER_APPLY
 from ..engine.reconcile import reconcile
 from . import devices
-from .filesystems import KINDS
+from .filesystems import KINDS, Kind
 from .machine import Machine
 from .state import Desired
 from .target import DiskTarget, NotYetTarget, report
@@ -26,6 +27,9 @@ ARGUMENTS: Dict[str, Dict[str, Any]] = {
     "filesystem": {"type": "str", "choices": sorted(KINDS)},
     "partition": {"type": "bool", "default": True},
     "label": {"type": "str"},
+    "mkfs_options": {"type": "list", "elements": "str", "default": []},
+    "erase": {"type": "list", "elements": "str", "default": []},
+    "duplicate_uuid": {"type": "str", "choices": ["refuse", "renew"], "default": "refuse"},
     "mount_options": {"type": "list", "elements": "str", "default": list(Desired.options)},
     "content": {"type": "str", "choices": ["refuse", "move", "hide"], "default": "refuse"},
     "keep_old_content": {"type": "bool", "default": True},
@@ -33,6 +37,7 @@ ARGUMENTS: Dict[str, Dict[str, Any]] = {
     "group": {"type": "str"},
     "mode": {"type": "raw"},
     "grow": {"type": "bool", "default": True},
+    "size": {"type": "int"},
     "timeout": {"type": "int", "default": 60},
     "state": {"type": "str", "choices": ["mounted", "unmounted", "absent"], "default": "mounted"},
 }
@@ -66,6 +71,8 @@ def declared(params: Mapping[str, Any]) -> Desired:
     kind = KINDS[params["filesystem"] or "ext4"]
     if len((params["label"] or "").encode()) > kind.longest_label:
         raise InvalidInput(f"longer than {kind.name} allows ({kind.longest_label})", resource="label", found=params["label"])
+    if re.search(r'["\\\x00-\x1f]', params["label"] or ""):
+        raise InvalidInput("a label has no quotes, backslashes or control characters", resource="label", found=repr(params["label"]))
     return Desired(
         volume=volume,
         device=params["device"],
@@ -82,7 +89,24 @@ def declared(params: Mapping[str, Any]) -> Desired:
         mode=_mode(params["mode"]),
         grow=params["grow"],
         timeout=params["timeout"],
+        erase=tuple(params["erase"]),
+        duplicate_uuid=params["duplicate_uuid"],
+        mkfs=_mkfs(params["mkfs_options"], kind),
+        size=params["size"],
     )
+
+
+def _mkfs(options: List[str], kind: Kind) -> Tuple[str, ...]:
+    """Options of mkfs, without those that would make something else than what was planned, or where something is."""
+    words = [word for option in options for word in option.split()]
+    text = f" {' '.join(words)}"
+    for taken in kind.taken:
+        if re.search(f"[ ,]{re.escape(taken)}", text):
+            do = "Use `label`, `filesystem` or `erase` for that." if taken in ("-L", "-F", "-f", "-t") else ""
+            raise InvalidInput("is for the module to decide", resource="mkfs_options", found=taken, do=do)
+    if any(word.startswith("/") for word in words):
+        raise InvalidInput("names a device", resource="mkfs_options", found=" ".join(words), do="The device is given by `volume`.")
+    return tuple(words)
 
 
 def _number(name: Optional[str], look_up: Any, option: str) -> Optional[int]:

@@ -28,6 +28,12 @@ class Kind:
     longest_label: int
     #: Bytes per inode that a new one is made with; 0: inodes are made when needed.
     bytes_per_inode: int = 0
+    #: How an unmounted one gets another UUID: commands, and the exit codes that mean success.
+    renew: Tuple[Tuple[Tuple[str, ...], Tuple[int, ...]], ...] = ()
+    #: Options of a mount that only writes its log out, where `renew` asks for that.
+    replay: str = ""
+    #: Options of `make` that would contradict the plan.
+    taken: Tuple[str, ...] = ()
 
 
 KINDS: Dict[str, Kind] = {
@@ -39,14 +45,20 @@ KINDS: Dict[str, Kind] = {
         relabel=("e2label", "{node}", "{label}"),
         longest_label=16,
         bytes_per_inode=16384,
+        # e2fsck: 1 is "errors were corrected", as after a journal was replayed. tune2fs asks for a checked filesystem.
+        renew=((("e2fsck", "-f", "-p", "{node}"), (0, 1)), (("tune2fs", "-U", "{uuid}", "{node}"), (0,))),
+        taken=("-F", "-L", "-M", "-n", "-S", "-t", "-U"),
     ),
     "xfs": Kind(
         name="xfs",
         make=("mkfs.xfs", "-q", "-m", "uuid={uuid}", "{node}"),
         make_label=("-L", "{label}"),
         grow=("xfs_growfs", "{path}"),
-        relabel=("xfs_io", "-c", "label -s {label}", "{path}"),
+        relabel=("xfs_io", "-c", 'label -s "{label}"', "{path}"),
         longest_label=12,
+        renew=((("xfs_admin", "-U", "{uuid}", "{node}"), (0,)),),
+        replay="nouuid",
+        taken=("-f", "-L", "-N", "uuid="),
     ),
 }
 

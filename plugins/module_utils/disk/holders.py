@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import pwd
-from typing import Callable, Dict, Iterator, Mapping, Set, Tuple
+from typing import Callable, Iterator, Set, Tuple
 
 from .machine import Machine
 from .mounts import unescaped
@@ -18,31 +18,16 @@ Inside = Callable[[str, str], bool]
 
 def of_mount(machine: Machine, path: str, number: str) -> Tuple[Holder, ...]:
     """Who holds the filesystem with device `number` mounted at `path`."""
-    return _found(machine, lambda _name, device: device == number, _inside(path))
+    return _found(machine, lambda _name, device: device == number, below(path))
 
 
 def of_directory(machine: Machine, path: str) -> Tuple[Holder, ...]:
     """Who works in the directory `path`, which is not a mount point."""
-    return _found(machine, lambda name, _device: _inside(path)(name), _inside(path))
+    return _found(machine, lambda name, _device: below(path)(name), below(path))
 
 
-def of_devices(machine: Machine, paths: Mapping[str, str]) -> Dict[str, Tuple[Holder, ...]]:
-    """{device number: who holds it} for {device number: where it is mounted}; all processes are looked at once."""
-    found: Dict[str, Tuple[Holder, ...]] = {}
-    own = str(os.getpid())
-    for pid in machine.names("/proc"):
-        if pid.isdigit() and pid != own:
-            used = sorted({(device, name) for name, device in _used(machine, pid) if device in paths})
-            for device, name in used:
-                found[device] = (*found.get(device, ()), Holder(int(pid), _user(machine, pid), _command(machine, pid), name))
-    for text, name in _kernel(machine):
-        for device, path in paths.items():
-            if path != "/" and _inside(path)(name):
-                found[device] = (*found.get(device, ()), Holder(0, "", "", text))
-    return found
-
-
-def _inside(path: str) -> Callable[[str], bool]:
+def below(path: str) -> Callable[[str], bool]:
+    """Whether a name lies in `path`."""
     return lambda name: name == path or name.startswith(path.rstrip("/") + "/")
 
 
@@ -51,12 +36,13 @@ def _found(machine: Machine, inside: Inside, in_path: Callable[[str], bool]) -> 
     own = str(os.getpid())
     for pid in machine.names("/proc"):
         if pid.isdigit() and pid != own:
-            seen: Set[str] = {name for name, device in _used(machine, pid) if inside(name, device)}
-            holders += [Holder(int(pid), _user(machine, pid), _command(machine, pid), name) for name in sorted(seen)[:3]]
-    return tuple(holders + [Holder(0, "", "", text) for text, name in _kernel(machine) if in_path(name)])
+            seen: Set[str] = {name for name, device in used(machine, pid) if inside(name, device)}
+            holders += [Holder(int(pid), user(machine, pid), command(machine, pid), name) for name in sorted(seen)[:3]]
+    return tuple(holders + [Holder(0, "", "", text) for text, name in kernel(machine) if in_path(name)])
 
 
-def _used(machine: Machine, pid: str) -> Iterator[Tuple[str, str]]:
+def used(machine: Machine, pid: str) -> Iterator[Tuple[str, str]]:
+    """(path, device number) of what a process has open or works in."""
     base = f"/proc/{pid}"
     links = [f"{base}/cwd", f"{base}/root", f"{base}/exe"]
     links += [f"{base}/fd/{number}" for number in machine.names(f"{base}/fd")]
@@ -74,7 +60,8 @@ def _used(machine: Machine, pid: str) -> Iterator[Tuple[str, str]]:
             yield fields[5], f"{int(major, 16)}:{int(minor, 16)}"
 
 
-def _kernel(machine: Machine) -> Iterator[Tuple[str, str]]:
+def kernel(machine: Machine) -> Iterator[Tuple[str, str]]:
+    """(what, path) of swap files and loop devices."""
     for line in machine.text("/proc/swaps").splitlines()[1:]:
         name = unescaped(line.split()[0])
         yield f"swap file {name}", name
@@ -84,7 +71,8 @@ def _kernel(machine: Machine) -> Iterator[Tuple[str, str]]:
             yield f"loop device /dev/{disk} on {name}", name
 
 
-def _user(machine: Machine, pid: str) -> str:
+def user(machine: Machine, pid: str) -> str:
+    """Whose a process is."""
     try:
         uid = os.stat(machine.at(f"/proc/{pid}")).st_uid
         return pwd.getpwuid(uid).pw_name
@@ -94,6 +82,7 @@ def _user(machine: Machine, pid: str) -> str:
         return "?"
 
 
-def _command(machine: Machine, pid: str) -> str:
+def command(machine: Machine, pid: str) -> str:
+    """Its command line."""
     line = machine.text(f"/proc/{pid}/cmdline").replace("\0", " ").strip()
     return line[:80] or machine.text(f"/proc/{pid}/comm") or "?"

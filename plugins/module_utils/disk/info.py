@@ -158,12 +158,25 @@ def _processes(machine: Machine, mounted: Tuple[Mount, ...]) -> List[Facts]:
     for mount in mounted:
         if mount.source.startswith("/dev/") and not (root and mount.number == root.number):
             paths.setdefault(mount.number, mount.path)
-    found = holders.of_devices(machine, paths)
-    return [
-        {"mount": paths[number], "pid": one.pid, "user": one.user, "command": one.command, "path": one.path}
-        for number in paths
-        for one in found.get(number, ())
+    found = [
+        {
+            "mount": paths[device],
+            "pid": int(pid),
+            "user": holders.user(machine, pid),
+            "command": holders.command(machine, pid),
+            "path": name,
+        }
+        for pid in machine.names("/proc")
+        if pid.isdigit() and pid != str(os.getpid())
+        for device, name in sorted({(device, name) for name, device in holders.used(machine, pid) if device in paths})
     ]
+    found += [
+        {"mount": path, "pid": 0, "user": "", "command": "", "path": what}
+        for what, name in holders.kernel(machine)
+        for path in paths.values()
+        if holders.below(path)(name)
+    ]
+    return sorted(found, key=lambda one: (list(paths.values()).index(one["mount"]), one["pid"] == 0))
 
 
 # --- for people -------------------------------------------------------------------------------------------------------

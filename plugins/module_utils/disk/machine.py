@@ -22,9 +22,15 @@ PACKAGES = {
     "mkfs.ext4": "e2fsprogs",
     "resize2fs": "e2fsprogs",
     "debugfs": "e2fsprogs",
+    "e2fsck": "e2fsprogs",
+    "tune2fs": "e2fsprogs",
+    "e2label": "e2fsprogs",
     "mkfs.xfs": "xfsprogs",
     "xfs_growfs": "xfsprogs",
     "xfs_info": "xfsprogs",
+    "xfs_admin": "xfsprogs",
+    "xfs_io": "xfsprogs",
+    "restorecon": "policycoreutils",
 }
 
 
@@ -56,6 +62,11 @@ class Machine:
     def at(self, path: str) -> str:
         """The absolute `path` under the root."""
         return os.path.join(self.root, path.lstrip("/")) if self.root != "/" else path
+
+    def real(self, path: str) -> str:
+        """The path inside the root behind all symbolic links of `path`."""
+        real = os.path.realpath(self.at(path))
+        return real if self.root == "/" else "/" + os.path.relpath(real, os.path.realpath(self.root))
 
     def run(self, *argv: str, text: str = "", ok: Sequence[int] = (0,)) -> Tuple[int, str]:
         """Run a program; its exit code and output. Any exit code but those in `ok` is a CommandFailed."""

@@ -35,6 +35,8 @@ _FLAGS = {
 }
 #: Options with a value that ext4 and xfs show, and the values that they do not show because they are the default.
 _VALUES = {"commit": "5", "errors": "continue", "data": "ordered", "logbufs": "8"}
+#: Those that a remount cannot change (ext4(5), xfs(5)).
+FIXED = frozenset(("data", "logbufs", "logbsize", "logdev", "rtdev", "swalloc", "sunit", "swidth"))
 
 
 def parse(text: str) -> Tuple[Mount, ...]:

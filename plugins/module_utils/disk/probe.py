@@ -10,12 +10,14 @@ import os
 import re
 import shutil
 import stat
+import uuid
 from dataclasses import replace
 from typing import Dict, Optional, Tuple
 
+from ..engine.errors import CommandFailed, TimedOut
 from . import devices, filesystems, fstab, holders, mounts
 from .machine import PACKAGES, Machine
-from .state import MIB, Desired, Disk, Folder, Holder, Mount, Node, Signature, State
+from .state import MIB, Desired, Disk, Folder, Holder, Mount, Node, Signature, State, size_text
 
 
 def read(machine: Machine, desired: Desired, patience: float) -> State:
@@ -23,13 +25,17 @@ def read(machine: Machine, desired: Desired, patience: float) -> State:
     name = machine.wait(lambda: devices.find(machine, desired), patience)
     if not name and desired.state == "mounted":
         raise devices.not_found(machine, desired, patience)
+    if name and desired.state == "mounted":
+        _large_enough(machine, desired, name, patience)
     others = _others(machine)
     disk = _disk(machine, name) if name else None
     mounted = mounts.parse(machine.text("/proc/self/mountinfo"))
     seed = _seed(machine, desired, disk)
     table = read_table(machine)
+    selinux = os.path.exists(machine.at("/sys/fs/selinux/enforce"))
     state = State(
         disk=disk,
+        selinux=selinux,
         seed=seed,
         mounts=mounted,
         table=table,
@@ -38,6 +44,23 @@ def read(machine: Machine, desired: Desired, patience: float) -> State:
         programs=frozenset(program for program in PACKAGES if shutil.which(program, path=_PATH)),
     )
     return _with_filesystem(machine, desired, state)
+
+
+def _large_enough(machine: Machine, desired: Desired, name: str, patience: float) -> None:
+    """A volume that has just grown shows its new size a moment later."""
+
+    def size() -> int:
+        return devices.number(machine, f"/sys/block/{name}/size") * 512
+
+    wanted = (desired.size or 0) << 30
+    if not machine.wait(lambda: size() >= wanted, patience):
+        raise TimedOut(
+            f"is still smaller than declared after {patience:.0f} s",
+            resource=desired.name,
+            wanted=size_text(wanted),
+            found=f"{size_text(size())} at /dev/{name}",
+            do="Has the volume grown (its modification is `optimizing` or `completed`)? A machine that does not see it needs a reboot.",
+        )
 
 
 #: {kernel name: what blkid says of it}
@@ -67,9 +90,11 @@ def _disk(machine: Machine, name: str) -> Disk:
         partitions=tuple(sorted(partitions, key=lambda part: part.start)),
     )
     if node.signature.blank:
-        return replace(disk, inside=signature(machine, node.path, MIB), remains=_remains(machine, node, sector))
+        return _with_remains(machine, replace(disk, inside=signature(machine, node.path, MIB)))
     if node.signature.table and not partitions:
-        return replace(disk, untold=_untold(machine, node.path), inside=signature(machine, node.path, MIB))
+        disk = replace(disk, untold=_untold(machine, node.path))
+    if node.signature.table and all(part.start != MIB for part in partitions):
+        return replace(disk, inside=signature(machine, node.path, MIB))
     return disk
 
 
@@ -135,24 +160,37 @@ def to_signature(code: int, fields: Dict[str, str]) -> Signature:
         label=fields.get("LABEL", ""),
         table=fields.get("PTTYPE", ""),
         unclear=code == 8,
+        table_uuid=fields.get("PTUUID", ""),
     )
 
 
-def _remains(machine: Machine, node: Node, sector: int) -> str:
-    """A backup partition table at the end, which blkid does not report once the first one is wiped."""
-    with open(machine.at(node.path), "rb") as device:
-        for size in sorted({sector, 512, 4096}):
-            device.seek(max(node.size - size, 0))
-            if device.read(8) == b"EFI PART":
-                return "the backup of a GPT partition table at its end"
-    return ""
+def _with_remains(machine: Machine, disk: Disk) -> Disk:
+    """With a backup partition table at the end, which blkid does not report once the first one is wiped."""
+    for size in sorted({disk.sector, 512, 4096}):
+        place = max(disk.node.size - size, 0)
+        found = backup_table(machine, disk.node.path, place)
+        if found:
+            return replace(disk, remains="the backup of a GPT partition table at its end", remains_uuid=found, remains_at=place)
+    return disk
+
+
+def backup_table(machine: Machine, path: str, place: int) -> str:
+    """The UUID of the GPT header at `place`, or ""; its layout is that of the UEFI specification."""
+    with open(machine.at(path), "rb") as device:
+        device.seek(place)
+        header = device.read(92)
+    return str(uuid.UUID(bytes_le=header[56:72])) if header[:8] == b"EFI PART" and len(header) == 92 else ""
 
 
 def _untold(machine: Machine, path: str) -> Tuple[str, ...]:
     """The UUIDs of partitions that stand in a table whose partitions the kernel does not show."""
     code, output = machine.run("sfdisk", "--json", path, ok=(0, 1))
-    table = json.loads(output).get("partitiontable", {}) if code == 0 and output.strip() else {}
-    return tuple(part.get("uuid", "").lower() for part in table.get("partitions", ()))
+    if code != 0 or not output.strip():
+        return ()
+    try:
+        return tuple(part.get("uuid", "").lower() for part in json.loads(output)["partitiontable"].get("partitions", ()))
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise CommandFailed("its output is not understood", resource=f"sfdisk --json {path}", operation="sfdisk") from error
 
 
 def _others(machine: Machine) -> Fields:
@@ -179,10 +217,10 @@ def _by_uuid(others: Fields) -> Dict[str, Tuple[str, ...]]:
 
 
 def _means(machine: Machine, others: Fields, source: str) -> str:
-    """The kernel name of the device that a source in fstab means, or ""."""
+    """The kernel name of the device that a source in fstab means; "" where there is none, all of them where there are several."""
     tag, equals, value = source.partition("=")
     if equals and tag in ("UUID", "LABEL", "PARTUUID", "PARTLABEL"):
-        return next((name for name, fields in others.items() if fields.get(tag) == value), "")
+        return " ".join(name for name, fields in others.items() if fields.get(tag) == value)
     real = os.path.realpath(machine.at(source))
     return os.path.basename(real) if source.startswith("/dev/") and os.path.exists(real) else ""
 
@@ -218,6 +256,9 @@ def _with_filesystem(machine: Machine, desired: Desired, state: State) -> State:
     if desired.path:
         here = mounts.at(state.mounts, desired.path)
         state = replace(state, folder=folder(machine, desired, here))
+        if state.selinux and here is not None and here in mounted:
+            # -n changes nothing; -v says what it would change
+            state = replace(state, context=machine.run("restorecon", "-n", "-v", desired.path)[1].strip())
     return replace(state, holders=_holders(machine, desired, state, mounted))
 
 
@@ -233,7 +274,7 @@ def _holders(machine: Machine, desired: Desired, state: State, mounted: Tuple[Mo
 def folder(machine: Machine, desired: Desired, here: Optional[Mount]) -> Folder:
     """The directory at the mount point; weighed only where its content is to be moved."""
     path = str(desired.path)
-    real, parent = os.path.realpath(machine.at(path)), os.path.dirname(path)
+    real, parent = machine.real(path), os.path.dirname(path)
     old = tuple(f"{parent.rstrip('/')}/{name}" for name in machine.names(parent) if name.startswith(f"{os.path.basename(path)}.before-"))
     try:
         found = os.lstat(machine.at(path))
@@ -244,7 +285,7 @@ def folder(machine: Machine, desired: Desired, here: Optional[Mount]) -> Folder:
     space = os.statvfs(machine.at(path))
     return Folder(
         exists=True,
-        real=real if stat.S_ISDIR(found.st_mode) or real != machine.at(path) else "not a directory",
+        real=real if stat.S_ISDIR(found.st_mode) or real != path else "not a directory",
         names=names,
         size=size,
         inodes=inodes,

@@ -39,6 +39,12 @@ class Desired:
     mode: Optional[str] = None
     grow: bool = True
     timeout: float = 60
+    #: UUIDs, or kinds of signatures, that may be erased.
+    erase: Tuple[str, ...] = ()
+    duplicate_uuid: str = "refuse"
+    mkfs: Tuple[str, ...] = ()
+    #: The size in GiB that the disk must have reached; None: as it is.
+    size: Optional[int] = None
 
     @property
     def name(self) -> str:
@@ -55,6 +61,7 @@ class Signature:
     label: str = ""
     table: str = ""
     unclear: bool = False
+    table_uuid: str = ""
 
     @property
     def blank(self) -> bool:
@@ -100,6 +107,8 @@ class Disk:
     inside: Signature = Signature()
     #: Traces of a table that blkid does not report.
     remains: str = ""
+    remains_uuid: str = ""
+    remains_at: int = 0
     #: Partitions that stand in the table but that the kernel was not told of.
     untold: Tuple[str, ...] = ()
 
@@ -164,7 +173,7 @@ class State:
     seed: str = ""
     mounts: Tuple[Mount, ...] = ()
     table: bytes = b""
-    #: Every source in fstab, and the kernel name of the device it means ("" where there is none).
+    #: Every source in fstab, and the kernel name of the device it means ("" where there is none; several where it is ambiguous).
     sources: Mapping[str, str] = field(default_factory=dict)
     #: Every filesystem UUID on the machine, and the devices that carry it.
     uuids: Mapping[str, Tuple[str, ...]] = field(default_factory=dict)
@@ -172,6 +181,9 @@ class State:
     folder: Folder = Folder()
     holders: Tuple[Holder, ...] = ()
     programs: Optional[FrozenSet[str]] = None
+    selinux: bool = False
+    #: What restorecon would change at the mounted root; "" where nothing.
+    context: str = ""
 
     def derived(self, what: str) -> Text:
         """The UUID of ours for `what`, the same on every run."""

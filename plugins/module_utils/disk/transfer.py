@@ -129,6 +129,11 @@ def _same_bytes(one: str, two: str) -> bool:
 def sync(path: str) -> None:
     """Everything written so far, and the entries of the directory, are on the disk."""
     os.sync()
+    sync_directory(path)
+
+
+def sync_directory(path: str) -> None:
+    """The entries of the directory are on the disk."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

@@ -23,7 +23,7 @@ from ansible_collections.steadfast.ec2.plugins.module_utils.disk.state import (
     Signature,
     State,
 )
-from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import Busy, NotFound, Refused, SteadfastError
+from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import Busy, InvalidInput, NotFound, Refused, SteadfastError
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.plan import KNOWN_AFTER_APPLY, Change
 
 SEED = "vol-0123456789abcdef0"
@@ -68,12 +68,20 @@ def verbs(changes: tuple[Change, ...]) -> list[str]:
 
 
 LINE = ["make_directory", "write_fstab", "daemon_reload"]
-MOUNT = ["mount", "restore_context"]
+MOUNT = ["mount"]
 MAKE = ["mkfs.ext4", "wait_for_link"]
 MOVE = ["mount_aside", "copy_content", "verify_content", "switch_content", "promote_content", "umount"]
 FULL = Folder(exists=True, real=PATH, names=("a", "b"), size=5 * MIB, inodes=2, uid=33, gid=33, mode="2775")
 LARGER = replace(MADE, node=replace(MADE.node, size=2 * GIB))
 UNMOUNTED = state(disk=MADE)
+
+FOREIGN = "7e57ab1e-0000-4000-8000-000000000001"
+
+
+def foreign(kind: str = "ext4") -> Disk:
+    """Our partition with a filesystem whose UUID was made for another volume."""
+    return replace(MADE, partitions=(replace(PARTITION, signature=Signature(kind, FOREIGN)),))
+
 
 #: what is declared, what is there, what is done
 DONE: dict[str, tuple[Desired, State, list[str]]] = {
@@ -112,6 +120,20 @@ DONE: dict[str, tuple[Desired, State, list[str]]] = {
         ["sfdisk", "wait_for_partition", *MAKE, *LINE, *MOUNT, "set_attributes"],
     ),
     "label": (replace(WANTED, label="images"), done(), ["e2label"]),
+    "SELinux context of a new mount": (WANTED, replace(UNMOUNTED, selinux=True), [*LINE, "mount", "restorecon"]),
+    "SELinux context that differs": (WANTED, done(selinux=True, context="Would relabel /srv/data"), ["restorecon"]),
+    "SELinux context that is right": (WANTED, done(selinux=True), []),
+    "the same UUID twice, mounted": (WANTED, done(uuids={UUID: ("vdb1", "vdc1")}), []),
+    "the same UUID twice, renewed": (
+        replace(WANTED, duplicate_uuid="renew"),
+        state(foreign(), uuids={FOREIGN: ("vdb1", "vdc1")}),
+        ["e2fsck", "tune2fs", "wait_for_link", *LINE, *MOUNT],
+    ),
+    "the same UUID twice, renewed, xfs with a log": (
+        replace(WANTED, duplicate_uuid="renew"),
+        state(foreign("xfs"), uuids={FOREIGN: ("vdb1", "vdc1")}),
+        ["mount_aside", "umount", "xfs_admin", "wait_for_link", *LINE, *MOUNT],
+    ),
     "disk grown": (WANTED, done(disk=LARGER), ["sfdisk", "partx", "resize2fs"]),
     "disk grown, not wanted": (replace(WANTED, grow=False), done(disk=LARGER), []),
     "partition grown, filesystem not": (WANTED, done(geometry=Geometry(GIB // 2)), ["resize2fs"]),
@@ -188,6 +210,50 @@ REFUSED: dict[str, tuple[Desired, State, type[SteadfastError], str]] = {
     "another kind of filesystem": (replace(WANTED, filesystem="xfs"), UNMOUNTED, Refused, "ext4 (UUID"),
     "the same UUID twice": (WANTED, state(MADE, uuids={UUID: ("vdb1", "vdc1")}), Refused, "same UUID as vdc1"),
     "a partition larger than the disk": (WANTED, state(replace(MADE, node=replace(MADE.node, size=GIB // 2))), Refused, "ends behind"),
+    "the original of a copy, not mounted": (
+        replace(WANTED, duplicate_uuid="renew"),
+        state(MADE, uuids={UUID: ("vdb1", "vdc1")}),
+        Refused,
+        "declare the copy",
+    ),
+    "a copy that is mounted elsewhere": (
+        replace(WANTED, duplicate_uuid="renew"),
+        state(foreign(), uuids={FOREIGN: ("vdb1", "vdc1")}, mounts=(replace(MOUNTED, path="/mnt"),)),
+        Busy,
+        "found /mnt",
+    ),
+    "a copy whose own UUID is taken": (
+        replace(WANTED, duplicate_uuid="renew"),
+        state(foreign(), uuids={FOREIGN: ("vdb1", "vdc1"), UUID: ("vdd",)}),
+        Refused,
+        "in use, too",
+    ),
+    "blank, its UUID on a copy": (WANTED, state(uuids={UUID: ("vdc1",)}), Refused, "in use on vdc1"),
+    "a filesystem without a UUID": (
+        WANTED,
+        state(replace(MADE, partitions=(replace(PARTITION, signature=Signature("ext4")),))),
+        Refused,
+        "no UUID to mount it by",
+    ),
+    "an option that a remount cannot change": (replace(WANTED, options=("data=journal",)), done(), Refused, "data=journal"),
+    "a label too long for what is there": (
+        replace(WANTED, label="longer than xfs"),
+        done(disk=replace(MADE, partitions=(replace(PARTITION, signature=Signature("xfs", UUID)),))),
+        InvalidInput,
+        "longer than xfs allows",
+    ),
+    "erasing on a read-only disk": (
+        replace(WANTED, erase=(FOREIGN,)),
+        state(replace(foreign(), read_only=True, node=replace(MADE.node, signature=Signature())), sources={}),
+        Refused,
+        "is read-only",
+    ),
+    "erasing what cannot be told": (
+        replace(WANTED, erase=("gpt",)),
+        state(replace(TABLE, partitions=(replace(PARTITION, signature=Signature(unclear=True)),))),
+        Refused,
+        "contradict",
+    ),
     "recorded errors": (WANTED, state(MADE, geometry=Geometry(GIB, True)), Refused, "e2fsck"),
     "something else is mounted there": (WANTED, state(MADE, mounts=(OTHER,)), Refused, "/dev/vdc1"),
     "mounted elsewhere": (WANTED, state(MADE, mounts=(replace(MOUNTED, path="/mnt"),)), Refused, "path: /mnt"),

@@ -83,7 +83,7 @@ def test_a_partition_and_its_filesystem_are_read(fake: Fake) -> None:
     fake.programs.says("debugfs", fixture="debugfs-ls.txt")
     state = probe.read(fake.machine, VOLUME, 0)
     assert state.disk is not None
-    assert state.disk.node.signature == Signature(table="gpt")
+    assert state.disk.node.signature == Signature(table="gpt", table_uuid="ad26aa63-8974-5baa-b49f-b97f1c604468")
     (part,) = state.disk.partitions
     assert part.signature == Signature("ext4", "2f260d08-d6b1-582c-93cc-54ede5834a4e")
     assert (part.start, part.size, part.part_uuid) == (MIB, 1022 * MIB, "a652eceb-d629-5b15-a9d1-7471619d3e52")
@@ -107,7 +107,7 @@ def test_a_blank_disk_is_looked_at_twice_more(fake: Fake) -> None:
     fake.programs.says("blkid -p -o export -O 1048576", text="DEVNAME=/dev/vdb\nTYPE=ext4\nUUID=old\nLABEL=two\\ words\n")
     with (fake.root / "dev/vdb").open("r+b") as device:
         device.seek((1 << 30) - 512)
-        device.write(b"EFI PART")
+        device.write(b"EFI PART".ljust(512, b"\0"))
     disk = probe.read(fake.machine, VOLUME, 0).disk
     assert disk is not None
     assert disk.node.signature.blank
