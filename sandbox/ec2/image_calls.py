@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List
 
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 
 from sandbox.ec2.base_calls import Calls
 from sandbox.errors import Ec2Error
@@ -44,15 +44,33 @@ class ImageCalls(Calls):
         return self._made(image, tags)
 
     def copy_image(self) -> ActionResult:
-        """A copy of an image of any region."""
+        """A copy of an image of any region; the same request under the same token gets the same copy."""
+        tokens = self.ec2_backend.tokens
+        made = tokens.made_for("CopyImage", self.params)
+        if made and made[0] in self.ec2_backend.amis:
+            return ActionResult({"ImageId": made[0]})
         tags = self.tags_for("image", "snapshot")
         image = self.ec2_backend.copy_image(
             self._get_param("SourceImageId"),
             self._get_param("SourceRegion"),
             self._get_param("Name"),
             self._get_param("Description"),
+            encrypted=self._get_bool_param("Encrypted", False),
+            kms_key_id=self._get_param("KmsKeyId"),
         )
+        tokens.remember("CopyImage", self.params, [image.id])
         return self._made(image, tags)
+
+    def modify_image_attribute(self) -> ActionResult:
+        """Its description, or who may launch from it."""
+        image = self.ec2_backend.get_image(self._get_param("ImageId"))
+        if image.owner_id != self.ec2_backend.account_id:
+            raise Ec2Error("AuthFailure", f"Not authorized for image:{image.id}")
+        described = self._get_param("Description")
+        if described:
+            image.description = described["Value"]
+            return EmptyResult()
+        return super().modify_image_attribute()
 
     def deregister_image(self) -> ActionResult:
         """Take an image away, and its snapshots if asked to."""

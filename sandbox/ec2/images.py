@@ -152,8 +152,8 @@ class ImageModel(Shared, AmiBackend):
             if other.name == name and other.owner_id == self.account_id:
                 raise Ec2Error("InvalidAMIName.Duplicate", f"AMI name {name} is already in use by AMI {other.id}")
 
-    def copy_image(self, source_image_id: str, source_region: str, name: Optional[str] = None, description: Optional[str] = None) -> Image:
-        """A copy of an image, of this or of another region, with snapshots of its own."""
+    def copy_image(self, source_image_id: str, source_region: str, name: Any = None, description: Any = None, **encryption: Any) -> Image:
+        """A copy of an image, of this or of another region, with snapshots of its own; `encryption`: encrypted, kms_key_id."""
         from moto.ec2.models import ec2_backends
 
         source = ec2_backends[self.account_id][source_region].get_image(source_image_id)
@@ -162,7 +162,8 @@ class ImageModel(Shared, AmiBackend):
         for device in source.devices:
             ebs = dict(device["Ebs"])
             if ebs["SnapshotId"] in ec2_backends[self.account_id][source_region].snapshots:
-                ebs["SnapshotId"] = self.copy_snapshot(ebs["SnapshotId"], source_region).id
+                copy = self.copy_snapshot(ebs["SnapshotId"], source_region, **encryption)
+                ebs.update({"SnapshotId": copy.id, "Encrypted": copy.encrypted})
             devices.append({**device, "Ebs": ebs})
         return self.make_image(name or source.name, description or source.description, devices, root_device_name=source.root_device_name)
 

@@ -85,12 +85,17 @@ class SnapshotModel(Shared, EBSBackend):
         source_region: str,
         description: Optional[str] = None,
         kms_key_id: Optional[str] = None,
+        encrypted: bool = False,
     ) -> EbsSnapshot:
-        """Copy a snapshot, of this or of another region."""
+        """Copy a snapshot, of this or of another region. What is encrypted stays so."""
         from moto.ec2.models import ec2_backends
 
         source = ec2_backends[self.account_id][source_region].get_snapshot(source_snapshot_id)
-        encrypted = bool(source.encrypted or kms_key_id)
+        if source.status != "completed":
+            raise Ec2Error("IncorrectState", f"The snapshot '{source_snapshot_id}' is {source.status}.")
+        if kms_key_id and not encrypted:
+            raise Ec2Error("InvalidParameterDependency", "The parameter KmsKeyId requires the parameter Encrypted to be set.")
+        encrypted = bool(source.encrypted or encrypted)
         # As on AWS the volume of a copied snapshot is none that exists.
         snapshot = EbsSnapshot(self, "vol-ffffffff", source.volume_size, description or "", encrypted, kms_key_id=kms_key_id)
         self.snapshots[snapshot.id] = snapshot

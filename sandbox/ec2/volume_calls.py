@@ -106,6 +106,24 @@ class VolumeCalls(Calls):
             snapshots.append(snapshot)
         return ActionResult({"Snapshots": snapshots})
 
+    def copy_snapshot(self) -> ActionResult:
+        """A copy of a snapshot of any region; encrypted if the source is, or if asked to."""
+        tags = self.tags_for("snapshot").get("snapshot", {})
+        snapshot = self.ec2_backend.copy_snapshot(
+            self._get_param("SourceSnapshotId"),
+            self._get_param("SourceRegion"),
+            self._get_param("Description"),
+            self._get_param("KmsKeyId"),
+            encrypted=self._get_bool_param("Encrypted", False),
+        )
+        snapshot.add_tags(tags)
+        return ActionResult({"SnapshotId": snapshot.id, "Tags": snapshot.tag_set})
+
+    def modify_snapshot_attribute(self) -> ActionResult:
+        """Share a snapshot, or no more."""
+        self.ec2_backend.get_snapshot(self._get_param("SnapshotId"))
+        return super().modify_snapshot_attribute()
+
     def describe_snapshots(self) -> ActionResult:
         """Snapshots by id, owner and filter."""
         found = self.ec2_backend.describe_snapshots(self.ids("SnapshotIds"), self._filters_from_querystring())

@@ -207,6 +207,11 @@ def _member_address(declared: Options, member: str, tags: Optional[Options]) -> 
     return [elastic_ip({"name": member, "instance": member if state == "present" else None, "state": state}, _tags(tags, declared))]
 
 
+def own_tags(options: Options) -> Optional[Dict[str, str]]:
+    """The tags of something that is declared by itself."""
+    return _tags(None, options)
+
+
 def _tags(common: Optional[Options], options: Options) -> Optional[Dict[str, str]]:
     """Tags of the whole and of the part; None where neither declares any."""
     own = options.get("tags")

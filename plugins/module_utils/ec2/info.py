@@ -20,7 +20,8 @@ Options = Mapping[str, Any]
 Answer = Callable[[Client, Options], Dict[str, Any]]
 
 _IDS = {"type": "list", "elements": "str"}
-_SELECTION = {
+#: The options of a look-up, as the fragment `selection` documents them.
+SELECTION: Mapping[str, Any] = {
     "ids": _IDS,
     "names": {"type": "list", "elements": "str", "aliases": ["name"]},
     "fleet": {"type": "str"},
@@ -95,8 +96,8 @@ def _sorted(found: Iterable[Mapping[str, Any]]) -> List[Dict[str, Any]]:
 
 
 FLEET_INFO = definition(_FLEET_INFO, _fleet)
-KEY_PAIR_INFO = definition(_SELECTION, _key_pairs)
-SECURITY_GROUP_INFO = definition(_SELECTION, _security_groups)
-INSTANCE_INFO = definition(_SELECTION, _instances)
-VOLUME_INFO = definition(_SELECTION, _volumes)
-ELASTIC_IP_INFO = definition(_SELECTION, _elastic_ips)
+KEY_PAIR_INFO = definition(SELECTION, _key_pairs)
+SECURITY_GROUP_INFO = definition(SELECTION, _security_groups)
+INSTANCE_INFO = definition(SELECTION, _instances)
+VOLUME_INFO = definition(SELECTION, _volumes)
+ELASTIC_IP_INFO = definition(SELECTION, _elastic_ips)

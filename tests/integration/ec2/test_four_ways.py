@@ -166,10 +166,10 @@ def test_four_ways(story: str, playbook: Playbook) -> None:
     for number, (module, options) in enumerate(steps):
         four = answers[4 * number : 4 * number + 4]
         label = f"{story} step {number}: {module} {options}"
-        _check_one(label, four)
+        check_one(label, four)
 
 
-def _check_one(label: str, four: list[Answer]) -> None:
+def check_one(label: str, four: list[Answer]) -> None:
     for answer in four:
         assert not answer.result.get("failed"), f"{label}: {answer.result.get('msg')}"
         assert "warnings" not in answer.result, label

@@ -128,3 +128,46 @@ def test_images_of_others_cannot_be_deregistered(ec2: Any, image_id: str) -> Non
     """Debian's image stays."""
     assert refused(ec2.deregister_image, ImageId=image_id)[0] == "AuthFailure"
     assert image(ec2, image_id)["Public"] is True
+
+
+def test_a_copy_is_encrypted_if_asked_to_or_if_the_source_is(ec2: Any) -> None:
+    """Never the other way round; a key needs Encrypted, and what is not complete cannot be copied."""
+    source = completed(ec2, available(ec2))
+    request = {"SourceRegion": "us-east-1", "SourceSnapshotId": source}
+    plain = ec2.copy_snapshot(**request)["SnapshotId"]
+    secret = ec2.copy_snapshot(**request, Encrypted=True)["SnapshotId"]
+    assert [snapshot(ec2, one)["Encrypted"] for one in (plain, secret)] == [False, True]
+    eventually(lambda: snapshot(ec2, secret)["State"] == "completed")
+    again = ec2.copy_snapshot(SourceRegion="us-east-1", SourceSnapshotId=secret)["SnapshotId"]
+    assert snapshot(ec2, again)["Encrypted"] is True
+    assert refused(ec2.copy_snapshot, **request, KmsKeyId="key-1")[0] == "InvalidParameterDependency"
+
+
+def test_a_pending_snapshot_cannot_be_copied(sandbox: Sandbox, ec2: Any) -> None:
+    """IncorrectState, as on AWS."""
+    volume_id = available(ec2)
+    with sandbox.held():
+        pending = ec2.create_snapshot(VolumeId=volume_id)["SnapshotId"]
+        assert refused(ec2.copy_snapshot, SourceRegion="us-east-1", SourceSnapshotId=pending)[0] == "IncorrectState"
+
+
+def test_an_image_copied_twice_under_one_token_is_one_copy_and_its_description_can_change(ec2: Any) -> None:
+    """CopyImage with ClientToken and Encrypted; ModifyImageAttribute."""
+    disk = [{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": completed(ec2, available(ec2))}}]
+    source = ec2.register_image(Name="source", RootDeviceName="/dev/xvda", BlockDeviceMappings=disk)["ImageId"]
+    request = {"SourceImageId": source, "SourceRegion": "us-east-1", "Name": "copy", "Encrypted": True, "ClientToken": "t"}
+    first, second = (ec2.copy_image(**request)["ImageId"] for _ in range(2))
+    assert first == second
+    assert image(ec2, first)["BlockDeviceMappings"][0]["Ebs"]["Encrypted"] is True
+    ec2.modify_image_attribute(ImageId=first, Description={"Value": "tested"})
+    assert image(ec2, first)["Description"] == "tested"
+
+
+def test_sharing_is_shown(ec2: Any) -> None:
+    """Accounts and everybody, of snapshots and images."""
+    made = completed(ec2, available(ec2))
+    share = {"Attribute": "createVolumePermission", "SnapshotId": made}
+    ec2.modify_snapshot_attribute(**share, OperationType="add", UserIds=["210987654321"])
+    assert ec2.describe_snapshot_attribute(**share)["CreateVolumePermissions"] == [{"UserId": "210987654321"}]
+    ec2.modify_snapshot_attribute(**share, OperationType="remove", UserIds=["210987654321"])
+    assert ec2.describe_snapshot_attribute(**share)["CreateVolumePermissions"] == []

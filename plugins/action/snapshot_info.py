@@ -1,0 +1,14 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Action of the module snapshot_info: inside the controller where that means the same."""
+
+from __future__ import annotations
+
+from ..module_utils.ec2.backup.definitions import SNAPSHOT_INFO
+from ..plugin_utils.in_process import InProcess
+
+
+class ActionModule(InProcess):
+    """Runs snapshot_info."""
+
+    definition = SNAPSHOT_INFO
