@@ -6,15 +6,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.support.inventory import Inventory
 from tests.support.sandbox import Sandbox, api_only_sandbox, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,46 +66,6 @@ def launch(ec2: Any, image: str, tags: dict[str, str], zone: str = "us-east-1a")
 def state(ec2: Any, instance: str) -> str:
     """The state of one instance."""
     return str(ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["State"]["Name"])
-
-
-def plain(value: dict[str, Any]) -> Any:
-    """The string itself, where Ansible has written down that it is no template."""
-    return value["__ansible_unsafe"] if set(value) == {"__ansible_unsafe"} else value
-
-
-class Inventory:
-    """An inventory file of this plugin, and what Ansible makes of it."""
-
-    def __init__(self, path: Path, sandbox: Sandbox, **options: Any) -> None:
-        path.write_text(yaml.safe_dump({"plugin": "steadfast.ec2.instances", **options}))
-        self.path = path
-        self.environment = {
-            **sandbox.environment,
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".dev" / "collections"),
-            "ANSIBLE_NOCOLOR": "1",
-        }
-
-    def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run one of Ansible's programs with this inventory."""
-        command = [str(TOOLS / program), "-i", str(self.path), *arguments]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
-
-    def read(self) -> dict[str, Any]:
-        """{host: variables}, and the groups under their names."""
-        done = self.run("ansible-inventory", "--list")
-        assert done.returncode == 0, done.stderr
-        return dict(json.loads(done.stdout, object_hook=plain))
-
-    def hosts(self) -> dict[str, dict[str, Any]]:
-        """{host: variables}."""
-        return dict(self.read()["_meta"]["hostvars"])
-
-    def error(self) -> str:
-        """What it says when it fails."""
-        done = self.run("ansible-inventory", "--list")
-        assert done.returncode != 0, done.stdout
-        return done.stderr
 
 
 def test_every_running_instance_is_a_host_with_a_name_of_its_own(account: Sandbox, tmp_path: Path) -> None:

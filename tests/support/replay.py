@@ -9,6 +9,7 @@ what is measured: `python -m tests.support.replay --instances 10000 --regions 17
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import threading
 import time
@@ -174,6 +175,7 @@ class Replay:
     trouble: Callable[[Call], Trouble | None] = lambda call: None
     latency: float = 0.0
     port: int = 0
+    page: int = PAGE
     calls: list[Call] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -211,10 +213,15 @@ class Replay:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What points AWS clients here, and to no other configuration."""
+        """Variables that point AWS clients here; nothing of the caller's AWS configuration is left."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "EC2_"))}
         keys = {"AWS_ACCESS_KEY_ID": "AKIAREPLAY", "AWS_SECRET_ACCESS_KEY": "replay", "AWS_EC2_METADATA_DISABLED": "true"}
         files = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
-        return {"AWS_ENDPOINT_URL": self.url, "AWS_DEFAULT_REGION": self.account.regions[0], **keys, **files}
+        return {**kept, "AWS_ENDPOINT_URL": self.url, "AWS_DEFAULT_REGION": self.account.regions[0], **keys, **files}
+
+    def actions(self, since: int = 0) -> list[str]:
+        """The names of the calls after the first `since`."""
+        return [call.action for call in self.calls[since:]]
 
     def warm_up(self) -> None:
         """Make all pages beforehand, so that making them is not measured."""
@@ -260,7 +267,7 @@ class Replay:
     def _page(self, call: Call) -> bytes:
         if call.action in ("DescribeInstances", "DescribeVolumes"):
             size = int(call.params.get("MaxResults", PAGE))
-            pages = self._ready(call.action, call.region, min(size, PAGE))
+            pages = self._ready(call.action, call.region, min(size, self.page))
             return pages[int(call.params.get("NextToken", "0"))]
         return _envelope(call.action, _OTHERS[call.action](self.account, call), "")
 

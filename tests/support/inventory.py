@@ -1,0 +1,71 @@
+# Copyright (c) steadfast.ec2 contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""An inventory file, and what Ansible's own programs make of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = Path(sys.executable).parent
+
+
+class Endpoint(Protocol):
+    """Something that answers as EC2 does."""
+
+    @property
+    def environment(self) -> Mapping[str, str]: ...
+
+
+def plain(value: dict[str, Any]) -> Any:
+    """The string itself, where Ansible has written down that it is no template."""
+    return value["__ansible_unsafe"] if set(value) == {"__ansible_unsafe"} else value
+
+
+class Inventory:
+    """An inventory file of this plugin, and what Ansible makes of it."""
+
+    def __init__(
+        self, path: Path, endpoint: Endpoint, *, plugin: str = "steadfast.ec2.instances", tools: Path = TOOLS, **options: Any
+    ) -> None:
+        path.write_text(yaml.safe_dump({"plugin": plugin, **options}, allow_unicode=True))
+        self.path = path
+        self.tools = tools
+        self.environment = {
+            **endpoint.environment,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".dev" / "collections"),
+            "ANSIBLE_NOCOLOR": "1",
+        }
+
+    def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one of Ansible's programs with this inventory."""
+        command = [str(self.tools / program), "-i", str(self.path), *arguments]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+
+    def listing(self) -> subprocess.CompletedProcess[str]:
+        """`ansible-inventory --list`, which has to succeed."""
+        done = self.run("ansible-inventory", "--list")
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def read(self) -> dict[str, Any]:
+        """{host: variables}, and the groups under their names."""
+        return dict(json.loads(self.listing().stdout, object_hook=plain))
+
+    def hosts(self) -> dict[str, dict[str, Any]]:
+        """{host: variables}."""
+        return dict(self.read()["_meta"]["hostvars"])
+
+    def error(self) -> str:
+        """What it says when it fails."""
+        done = self.run("ansible-inventory", "--list")
+        assert done.returncode != 0, done.stdout
+        return done.stderr
