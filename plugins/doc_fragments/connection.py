@@ -25,7 +25,8 @@ options:
   access_key:
     description:
       - The access key. Give O(secret_key) with it.
-      - When neither keys nor O(profile) are given, the environment, the configuration files or the role of the machine decide.
+      - When neither keys nor O(profile) are given, the environment, the configuration files or the role of the machine decide, in this
+        order. Profiles of IAM Identity Center (SSO) work after C(aws sso login).
     type: str
     aliases: [aws_access_key_id, aws_access_key, ec2_access_key]
   secret_key:
@@ -50,6 +51,23 @@ options:
     description: Whether the certificate of the endpoint is checked.
     type: bool
     default: true
+  proxies:
+    description:
+      - The proxy for each scheme, under C(http) and C(https). They may hold a user and a password, so they are not shown.
+      - E(HTTPS_PROXY), E(HTTP_PROXY) and E(NO_PROXY) are honoured when it is not given.
+    type: dict
+  role_arn:
+    description:
+      - The role to assume with these credentials before anything else is called. It costs one more call, which is counted.
+      - A role in O(profile) is assumed as well. One that wants an MFA code is refused, because nobody can type it in.
+    type: str
+    aliases: [assume_role_arn, iam_role_arn]
+  role_session_name:
+    description: What the session in O(role_arn) is called in logs of the account. V(steadfast.ec2) when it is not given.
+    type: str
+  external_id:
+    description: The word that the trust policy of O(role_arn) demands of third parties.
+    type: str
 requirements:
   - boto3 and botocore, version 1.40 or newer, where the task runs
 """

@@ -274,7 +274,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _accounts(self) -> tuple[Account, ...]:
         connection = Connection.from_options({name: self._option(name) for name in Connection.__dataclass_fields__})
-        return Account.all_of(connection, self._option("role_arn"), self._option("accounts"))
+        words = {"external_id": self._option("external_id"), "session_name": self._option("role_session_name")}
+        return Account.all_of(connection, self._option("role_arn"), self._option("accounts"), **words)
 
     def _question(self) -> Question:
         filters, included, excluded = (self._option(name) for name in ("filters", "include_filters", "exclude_filters"))

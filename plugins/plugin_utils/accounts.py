@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..module_utils.aws.client import Client, Connection
-from ..module_utils.engine.errors import CallFailed, InvalidInput, SteadfastError
+from ..module_utils.aws.role import SESSION_NAME, assume
+from ..module_utils.engine.errors import CallFailed, InvalidInput
 from .needed import answers
 
 #: Words in `regions` that are no names: those that the account has enabled, and the one that is configured.
@@ -31,21 +32,30 @@ class Account:
     connection: Connection
     role_arn: str | None = None
     external_id: str | None = None
-    session_name: str = "steadfast.ec2"
+    session_name: str = SESSION_NAME
 
     @classmethod
-    def all_of(cls, connection: Connection, role_arn: str | None, given: Sequence[Any]) -> tuple[Account, ...]:
+    def all_of(
+        cls,
+        connection: Connection,
+        role_arn: str | None,
+        given: Sequence[Any],
+        external_id: str | None = None,
+        session_name: str | None = None,
+    ) -> tuple[Account, ...]:
         """From the options; what an entry of `accounts` does not say is as in the options beside it. Raises InvalidInput."""
+        common = cls("", connection, role_arn, external_id, session_name or SESSION_NAME)
         if not given:
-            return (cls("", connection, role_arn),)
-        accounts = tuple(cls._of(number, one, connection, role_arn) for number, one in enumerate(given, start=1))
+            return (common,)
+        accounts = tuple(cls._of(number, one, common) for number, one in enumerate(given, start=1))
         twice = sorted({one.name for one in accounts if sum(other.name == one.name for other in accounts) > 1})
         if twice:
             raise InvalidInput("two accounts have the same name", resource=f"accounts: {', '.join(twice)}", do="Give each its own name.")
         return accounts
 
     @classmethod
-    def _of(cls, number: int, one: Any, connection: Connection, role_arn: str | None) -> Account:
+    def _of(cls, number: int, one: Any, common: Account) -> Account:
+        connection, role_arn = common.connection, common.role_arn
         where = f"accounts: entry {number}"
         if not isinstance(one, Mapping):
             raise InvalidInput("an account is a mapping", resource=where, found=repr(one), wanted=", ".join(_KEYS))
@@ -60,8 +70,8 @@ class Account:
             name or f"account {number}",
             connection,
             said.get("role_arn", role_arn),
-            said.get("external_id"),
-            said.get("session_name", cls.session_name),
+            said.get("external_id", common.external_id),
+            said.get("session_name", common.session_name),
         )
 
     def place(self, region: str) -> str:
@@ -114,19 +124,6 @@ def _region_names(first: Client, regions: Sequence[str]) -> list[str]:
 
 def _assumed(account: Account, client: Client, timeout: int) -> Connection:
     """The connection of the role; without a region of its own the role works where its account does."""
-    request = {"RoleArn": account.role_arn, "RoleSessionName": account.session_name}
-    if account.external_id:
-        request["ExternalId"] = account.external_id
     connection = replace(client.connection, region=client.region)
     sts = Client(connection, service="sts", session=client.session, attempts=ATTEMPTS, timeout=timeout)
-    try:
-        found = sts.call("AssumeRole", request)["Credentials"]
-    except SteadfastError as error:
-        raise CallFailed(f"the role {account.role_arn} cannot be assumed: {error.message}", code=getattr(error, "code", "")) from error
-    return replace(
-        connection,
-        profile=None,
-        access_key=found["AccessKeyId"],
-        secret_key=found["SecretAccessKey"],
-        session_token=found["SessionToken"],
-    )
+    return assume(sts, str(account.role_arn), account.session_name, account.external_id)

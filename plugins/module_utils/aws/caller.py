@@ -7,12 +7,12 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping
 
 from ..engine.module import ModuleDefinition
-from .client import Client, Connection
 from .module import with_connection
+from .role import connect
 
 
 def _run(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
-    client = Client(Connection.from_options(params), service="sts")
+    client = connect(params, service="sts")
     answer = client.call("GetCallerIdentity", {})
     arn = str(answer["Arn"])
     caller = {

@@ -40,6 +40,8 @@ CONNECT_SECONDS = 10
 #: How often a list is begun, and the API's words for a NextToken that is too old.
 LISTINGS, PLACE_LOST = 3, ("InvalidNextToken", "InvalidPaginationToken", "ExpiredNextToken")
 READ_SECONDS = 60
+#: How names of Amazon's own endpoints end.
+AMAZON = (".amazonaws.com", ".amazonaws.com.cn", ".aws")
 
 
 #: What a profile says about the account behind credentials that are renewed all the time.
@@ -58,6 +60,8 @@ class Connection:
     endpoint_url: Optional[str] = None
     ca_bundle: Optional[str] = None
     validate_certs: bool = True
+    #: {scheme: url}; None leaves it to HTTPS_PROXY and its kin.
+    proxies: Optional[Mapping[str, str]] = None
 
     @classmethod
     def from_options(cls, options: Mapping[str, Any]) -> "Connection":
@@ -71,6 +75,13 @@ class Connection:
         if not self.validate_certs:
             return False
         return os.path.expanduser(self.ca_bundle) if self.ca_bundle else None
+
+    def endpoint_of(self, service: str) -> Optional[str]:
+        """The endpoint_url where it is meant for `service`: one of Amazon's own (of a VPC) answers for its service alone."""
+        host = urlsplit(self.endpoint_url or "").hostname or ""
+        if host.endswith(AMAZON) and service not in host.split("."):
+            return None
+        return self.endpoint_url
 
     def check(self) -> None:
         """Refuse what cannot be meant, before any library sees it."""
@@ -188,7 +199,7 @@ class Client:
     @property
     def is_amazon(self) -> bool:
         """Whether the endpoint is one of Amazon's own."""
-        return (urlsplit(self.endpoint).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn", ".aws"))
+        return (urlsplit(self.endpoint).hostname or "").endswith(AMAZON)
 
     @property
     def session(self) -> Any:
@@ -258,7 +269,7 @@ class Client:
         try:
             response: Dict[str, Any] = getattr(raw, xform_name(operation))(**params)
         except botocore.exceptions.ClientError as error:
-            raise from_api_error(error.response, f"{self.service}:{operation}", self.endpoint) from error
+            raise from_api_error(error.response, f"{self.service}:{operation}", self.endpoint, time.time()) from error
         except botocore.exceptions.BotoCoreError as error:
             raise self._local_error(error, operation) from error
         response.pop("ResponseMetadata", None)
@@ -270,7 +281,7 @@ class Client:
             return
         parts = urlsplit(self.endpoint)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-        proxied = parts.scheme in getproxies() and not proxy_bypass(host)
+        proxied = bool(self._connection.proxies) or (parts.scheme in getproxies() and not proxy_bypass(host))
         if not proxied and not self.is_amazon:
             try:
                 socket.create_connection((host, port), timeout=CONNECT_SECONDS).close()
@@ -292,13 +303,15 @@ class Client:
                 self._session.register_component("data_loader", _loader())
                 if self._needed is not None:
                     self._session.register_component("response_parser_factory", _ParserFactory(Reader(self._needed)))
+                self._refuse_questions()
             raw = self._session.create_client(
                 self.service,
-                region_name=connection.region,
+                # botocore itself knows AWS_DEFAULT_REGION only
+                region_name=connection.region or os.environ.get("AWS_REGION") or None,
                 aws_access_key_id=connection.access_key,
                 aws_secret_access_key=connection.secret_key,
                 aws_session_token=connection.session_token,
-                endpoint_url=connection.endpoint_url,
+                endpoint_url=connection.endpoint_of(self.service),
                 verify=connection.verify,
                 config=botocore.config.Config(
                     retries={"mode": "standard", "total_max_attempts": attempts},
@@ -306,6 +319,7 @@ class Client:
                     connect_timeout=min(CONNECT_SECONDS, self._timeout),
                     read_timeout=self._timeout,
                     user_agent_extra="steadfast.ec2",
+                    proxies=dict(connection.proxies) if connection.proxies else None,
                 ),
             )
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
@@ -313,6 +327,32 @@ class Client:
         raw.meta.events.register("before-send.*", self._before_send)
         raw.meta.events.register("needs-retry.*", self._answered)
         return raw
+
+    def _refuse_questions(self) -> None:
+        """A profile that wants the code of an MFA device would wait for somebody to type it in; in a task there is nobody."""
+        connection = self._connection
+        if connection.access_key or (not connection.profile and os.environ.get("AWS_ACCESS_KEY_ID")):
+            return
+        profiles = self._session.full_config.get("profiles", {})
+        name, seen = self._session.profile or "default", set()
+        while name in profiles and name not in seen:
+            seen.add(name)
+            profile = profiles[name]
+            if profile.get("role_arn") and profile.get("mfa_serial"):
+                raise InvalidInput(
+                    "the profile wants the code of an MFA device, and nobody can type one into a task",
+                    resource=f"profile {name}",
+                    found=f"mfa_serial {profile['mfa_serial']}",
+                    do="Get a session beforehand and hand it over in the environment: eval $(aws configure export-credentials "
+                    f"--profile {name} --format env). Or use aws sso login, or a role without MFA.",
+                )
+            name = profile.get("source_profile", "")
+
+    def include(self, other: "Client") -> None:
+        """Count what `other` did for this client, too."""
+        with self._lock:
+            self._operations, self._sends = self._operations + other._operations, self._sends + other._sends
+            self._started = min(self._started, other._started)
 
     def _before_send(self, event_name: str, **_: Any) -> None:
         """Before every attempt, the first and the repeated ones."""

@@ -15,6 +15,11 @@ CONNECTION: Mapping[str, Mapping[str, Any]] = {
     "endpoint_url": {"type": "str", "aliases": ["aws_endpoint_url", "ec2_url"]},
     "ca_bundle": {"type": "path", "aliases": ["aws_ca_bundle"]},
     "validate_certs": {"type": "bool", "default": True},
+    # a proxy's address may hold its password
+    "proxies": {"type": "dict", "no_log": True},
+    "role_arn": {"type": "str", "aliases": ["assume_role_arn", "iam_role_arn"]},
+    "role_session_name": {"type": "str"},
+    "external_id": {"type": "str", "no_log": True},
 }
 
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Mapping
 
-from ..aws.client import Client, Connection
 from ..aws.module import with_connection
+from ..aws.role import connect
 from ..engine.execute import Limits
 from ..engine.module import ModuleDefinition
 from ..engine.reconcile import reconcile
@@ -155,7 +155,7 @@ def _alone(options: Options, **more: Any) -> Dict[str, Any]:
 
 def _run(declared: Callable[[Options], Declaration], noun: str) -> Callable[[Options, bool], Dict[str, Any]]:
     def run(params: Options, check_mode: bool) -> Dict[str, Any]:
-        client = Client(Connection.from_options(params))
+        client = connect(params)
         target = Fleet(declared(params), client, Limits(wait_timeout=float(params["wait_timeout"])))
         outcome = reconcile(target, check_mode)
         return {**outcome.plan.to_result(), noun: view.result(noun, target.declaration, outcome), "api": client.api()}

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Iterable, List, Mapping
 
-from ..aws.client import Client, Connection
+from ..aws.client import Client
 from ..aws.module import with_connection
+from ..aws.role import connect
 from ..engine.errors import InvalidInput
 from ..engine.module import ModuleDefinition
 from . import facts, look_up, security_group, to_declaration
@@ -42,7 +43,7 @@ def definition(options: Mapping[str, Any], answer: Answer) -> ModuleDefinition:
     """A module that looks: `answer` gives its result without `changed` and `api`."""
 
     def run(params: Options, check_mode: bool) -> Dict[str, Any]:
-        client = Client(Connection.from_options(params))
+        client = connect(params)
         return {"changed": False, **answer(client, params), "api": client.api()}
 
     return ModuleDefinition(with_connection(options), run)
