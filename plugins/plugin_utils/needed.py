@@ -18,7 +18,9 @@ def _all(*names: str, **inner: Needed) -> dict[str, Any]:
 _GROUPS = _all("GroupId", "GroupName")
 INSTANCE = _all(
     *("InstanceId", "ImageId", "State", "InstanceType", "PublicIpAddress", "PrivateIpAddress", "PublicDnsName", "PrivateDnsName"),
-    *("KeyName", "VpcId", "SubnetId", "LaunchTime", "Tags", "RootDeviceName"),
+    *("KeyName", "VpcId", "SubnetId", "LaunchTime", "Tags", "RootDeviceName", "EbsOptimized"),
+    IamInstanceProfile=_all("Arn"),
+    Monitoring=_all("State"),
     Placement=_all("AvailabilityZone", "AvailabilityZoneId"),
     SecurityGroups=_GROUPS,
     BlockDeviceMappings=_all("DeviceName", Ebs=_all("VolumeId")),
@@ -26,7 +28,7 @@ INSTANCE = _all(
 )
 VOLUME = _all(
     *("VolumeId", "State", "Size", "VolumeType", "Iops", "Throughput", "Encrypted", "KmsKeyId", "SnapshotId", "Tags"),
-    *("AvailabilityZone", "AvailabilityZoneId"),
+    *("AvailabilityZone", "AvailabilityZoneId", "MultiAttachEnabled"),
     Attachments=_all("InstanceId", "Device", "State", "DeleteOnTermination"),
 )
 _VOLUMES = _all("NextToken", Volumes=VOLUME)
