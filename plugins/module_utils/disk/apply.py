@@ -134,11 +134,11 @@ class Runner:
         if probe.read_table(self.machine) != before:
             raise Busy("was changed by somebody else in the meantime", resource="/etc/fstab", do="Run again.")
         draft = f"{target}.steadfast"
-        with open(draft, "wb") as file:
-            file.write(after)
-            file.flush()
-            os.fsync(file.fileno())
         try:
+            with open(draft, "wb") as file:
+                file.write(after)
+                file.flush()
+                os.fsync(file.fileno())
             if path:
                 self._verified(draft, path)
             if os.path.exists(target):

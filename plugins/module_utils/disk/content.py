@@ -28,9 +28,11 @@ def aside(uuid: Text) -> str:
 def moved(desired: Desired, state: State, layout: Layout) -> List[Change]:
     """What happens to the content of the directory before it becomes a mount point."""
     folder, path = state.folder, str(desired.path)
+    # None: it cannot be seen unmounted. The old copy then tells that a move got as far as its switch.
     names = () if layout.new else state.geometry.names
     marks = {PARTIAL, COMPLETE} & set(names or ())
-    if COMPLETE in marks and not folder.names:
+    unseen = names is None and old_name(state, layout, path, fresh=False) in folder.old
+    if (COMPLETE in marks or unseen) and not folder.names:
         return [_change(desired, state, layout, "continue", ("a move that was interrupted is finished",))]
     if not folder.names or desired.content == "hide":
         if marks and not folder.names:

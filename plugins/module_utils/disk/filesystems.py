@@ -73,8 +73,10 @@ def geometry(machine: Machine, node: Node, mount: Optional[Mount]) -> Geometry:
     kind = node.signature.kind
     names = None if mount is None else machine.names(mount.path)
     if kind == "ext4":
-        size, errors = ext4_superblock(_start_of(machine, node))
-        if names is None:
+        start = _start_of(machine, node)
+        size, errors = ext4_superblock(start)
+        # What the journal still holds, a look at an unmounted disk does not see.
+        if names is None and not needs_recovery(start):
             names = ext4_names(machine.run("debugfs", "-R", "ls -p /", node.path, ok=(0, 1))[1])
         return Geometry(size, errors, names)
     if kind == "xfs":
@@ -94,6 +96,11 @@ def ext4_superblock(start: bytes) -> Tuple[int, bool]:
     high = struct.unpack_from("<I", block, 336)[0] if wide else 0
     state = struct.unpack_from("<H", block, 58)[0]
     return ((high << 32) + low) * (1024 << min(shift, 6)), bool(state & 2)
+
+
+def needs_recovery(start: bytes) -> bool:
+    """Whether the journal of an ext4 holds what is not in its place yet, as after a power cut (EXT3_FEATURE_INCOMPAT_RECOVER)."""
+    return len(start) >= 2048 and bool(struct.unpack_from("<I", start, 1024 + 96)[0] & 4)
 
 
 def ext4_names(listing: str) -> Tuple[str, ...]:
@@ -121,5 +128,4 @@ def _xfs_mounted(machine: Machine, mount: Mount) -> int:
 
 
 def _start_of(machine: Machine, node: Node) -> bytes:
-    with open(machine.at(node.path), "rb") as device:
-        return device.read(2048)
+    return machine.bytes_at(node.path, 0, 2048)

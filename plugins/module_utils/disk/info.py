@@ -80,7 +80,9 @@ def _node(machine: Machine, name: str, base: str, told: probe.Fields, mounted: I
 def _looked_at(machine: Machine, name: str) -> Tuple[int, Dict[str, str]]:
     """What blkid says; a device that cannot be read is told of, and does not hide the others."""
     try:
-        return probe.low_level(machine, f"/dev/{name}")
+        found = probe.low_level(machine, f"/dev/{name}")
+        machine.bytes_at(f"/dev/{name}", 0, 1)  # to blkid, what cannot be read is nothing
+        return found
     except CommandFailed:
         return -1, {}
 

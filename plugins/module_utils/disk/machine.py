@@ -90,6 +90,16 @@ class Machine:
         except OSError:
             return ""
 
+    def bytes_at(self, path: str, offset: int, length: int) -> bytes:
+        """What stands on a device; a device that cannot be read is a CommandFailed, and never empty."""
+        try:
+            with open(self.at(path), "rb") as device:
+                device.seek(offset)
+                return device.read(length)
+        except OSError as error:
+            do = "See the kernel's messages (dmesg): is the volume still attached, and healthy?"
+            raise CommandFailed(f"cannot be read: {error.strerror}", resource=path, operation="read", do=do) from error
+
     def names(self, path: str) -> Tuple[str, ...]:
         """The entries of a directory, sorted; none where it is not there."""
         try:

@@ -166,6 +166,9 @@ def to_signature(code: int, fields: Dict[str, str]) -> Signature:
 
 def _with_remains(machine: Machine, disk: Disk) -> Disk:
     """With a backup partition table at the end, which blkid does not report once the first one is wiped."""
+    # To blkid, what cannot be read, or is no longer there, is nothing; to us it must not be blank.
+    for place in (0, MIB):
+        machine.bytes_at(disk.node.path, place, 4096)
     for size in sorted({disk.sector, 512, 4096}):
         place = max(disk.node.size - size, 0)
         found = backup_table(machine, disk.node.path, place)
@@ -176,9 +179,7 @@ def _with_remains(machine: Machine, disk: Disk) -> Disk:
 
 def backup_table(machine: Machine, path: str, place: int) -> str:
     """The UUID of the GPT header at `place`, or ""; its layout is that of the UEFI specification."""
-    with open(machine.at(path), "rb") as device:
-        device.seek(place)
-        header = device.read(92)
+    header = machine.bytes_at(path, place, 92)
     return str(uuid.UUID(bytes_le=header[56:72])) if header[:8] == b"EFI PART" and len(header) == 92 else ""
 
 

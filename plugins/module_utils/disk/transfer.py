@@ -57,8 +57,10 @@ def switch(path: str, aside: str, old: str) -> None:
 
 
 def promote(aside: str) -> None:
-    """Bring the entries of COMPLETE to the top of the volume; the top gets the directory's owner and mode."""
+    """Bring the entries of COMPLETE to the top of the volume; the top gets the directory's owner and mode. Fine where that is done."""
     staged = os.path.join(aside, COMPLETE)
+    if not os.path.lexists(staged):
+        return
     found = os.stat(staged)
     for name in sorted(os.listdir(staged)):
         os.rename(os.path.join(staged, name), os.path.join(aside, name))

@@ -13,6 +13,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox import disks
+from sandbox import disks, qemu
 from sandbox.accelerator import accelerator
 from sandbox.image import ensure_image
 from sandbox.machine import Machine, MachineSpec
@@ -28,7 +29,8 @@ from sandbox.machine import Machine, MachineSpec
 ROOT = Path(__file__).resolve().parents[3]
 CACHE = ROOT / ".dev" / "images"
 MIB = 1 << 20
-ADDRESS, PORT = "127.0.9.4", 2294
+#: Test files run in several processes, each with a machine of its own.
+ADDRESS, PORT = "127.0.9.4", 2294 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 #: name of a volume → options of the attachment. Few: each costs the emulated machine time at boot and at each daemon-reload.
 VOLUMES: dict[str, dict[str, Any]] = {
@@ -41,9 +43,13 @@ VOLUMES: dict[str, dict[str, Any]] = {
 SIZE = 32 * MIB
 
 
+#: Volumes that a test attaches while the machine runs, and detaches when it is through.
+LATER = ("late", "failing", "unreadable", "copy", "xfs", "nvme-xfs", "cut-0", "cut-1", "cut-2", "cut-3", "cut-4")
+
+
 def volume_id(name: str) -> str:
     """The id of a volume by its name here."""
-    return f"vol-{list(VOLUMES).index(name) + 1:017x}"
+    return f"vol-{[*VOLUMES, *LATER].index(name) + 1:017x}"
 
 
 @dataclass
@@ -108,6 +114,42 @@ class Guest:
         self.machine.reboot()
         self.wait(before)
 
+    def lose_power(self) -> None:
+        """Take the power away without a word, give it back, and wait until the machine answers."""
+        before = self.shell("cat /proc/sys/kernel/random/boot_id")
+        self.machine.kill()
+        self.machine.start()
+        self.wait(before)
+
+    @contextmanager
+    def with_volume(self, name: str, size: int = SIZE, **options: Any) -> Iterator[str]:
+        """A volume that is attached for a while; its id."""
+        disks.create(self.file(name), size)
+        self.machine.attach(volume_id(name), self.file(name), **options)
+        try:
+            yield volume_id(name)
+        finally:
+            self.machine.detach(volume_id(name))
+
+    @contextmanager
+    def with_failing_volume(self, name: str, kind: str) -> Iterator[str]:
+        """A volume of which every `kind` (read, write) fails; the virtual hardware says so, as a broken disk would."""
+        disks.create(self.file(name), SIZE)
+        attachment = qemu.Attachment(volume_id(name), self.file(name), self.machine._free_port(), "virtio", 512, False)
+        error = {"event": "none", "iotype": kind, "errno": 5, "once": False}
+        broken = {"driver": "blkdebug", "image": {"driver": "file", "filename": str(self.file(name))}, "inject-error": [error]}
+        node = qemu.node_name(attachment.volume_id)
+        self.machine._execute("blockdev-add", **{"driver": "raw", "node-name": node, "file": broken})
+        self.machine._execute("device_add", **qemu.volume_device(attachment))
+        try:
+            yield volume_id(name)
+        finally:
+            self.machine._execute("device_del", id=qemu.device_id(attachment.volume_id))
+            for _ in range(60):
+                if attachment.serial not in self.shell("cat /sys/block/*/serial", check=False):
+                    break
+                time.sleep(0.5)
+
     def wait(self, before: str = "") -> None:
         """ssh answers, after the boot `before`."""
         for _ in range(600):
@@ -125,8 +167,14 @@ class Guest:
 
 @pytest.fixture(scope="session")
 def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
-    """The machine, started once for all tests here."""
-    directory = tmp_path_factory.mktemp("disk")
+    """The machine, started once for all tests of a process."""
+    with started(tmp_path_factory.mktemp("disk")) as guest:
+        yield guest
+
+
+@contextmanager
+def started(directory: Path) -> Iterator[Guest]:
+    """A machine with its volumes, and the code that is tested inside it."""
     machine = _machine(directory)
     guest = Guest(machine, directory)
     for name, options in VOLUMES.items():
@@ -135,7 +183,8 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
     machine.start()
     try:
         guest.wait()
-        subprocess.run([*guest.ssh, "sudo mkdir -p /opt/test && sudo tar -C /opt/test -xf -"], input=_code(), check=True)
+        unpack = "sudo mkdir -p /opt/test && sudo tar -C /opt/test -xf - && sync"
+        subprocess.run([*guest.ssh, unpack], input=_code(), check=True)
         yield guest
     finally:
         machine.kill()

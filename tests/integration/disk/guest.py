@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.steadfast.ec2.plugins.module_utils.disk import info
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.apply import Runner
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.devices import find
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.machine import Machine
@@ -203,6 +204,87 @@ def killed_move(case: dict[str, Any]) -> dict[str, Any]:
 def killed_moves(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Many of them."""
     return [killed_move(case) for case in cases]
+
+
+def cut_short(cases: list[dict[str, Any]]) -> list[str]:
+    """Runs that are killed after so many steps, each with its volume; digests of what was at the mount points before. Nothing is synced."""
+    for case in cases:
+        shutil.rmtree(case["path"], ignore_errors=True)
+        if case.get("move"):
+            fill(case["path"])
+    shell("sync")
+    digests = [tree(case["path"]) for case in cases]
+    for case in cases:
+        child = os.fork()
+        if child == 0:
+            target = Quick(_declared(case), Machine())
+            target.steps = case["steps"]
+            reconcile(target, False)
+            os._exit(0)
+        os.waitpid(child, 0)
+    return digests
+
+
+def _declared(case: dict[str, Any]) -> Desired:
+    return Desired(volume=case["volume"], path=case["path"], content="move" if case.get("move") else "refuse", timeout=30)
+
+
+def finished(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The next run of each, and the one after; then they are let go of."""
+    answers = []
+    for case in cases:
+        desired = _declared(case)
+        first, second = outcome(desired, Quick), outcome(desired, Quick)
+        old = sorted(str(entry) for entry in Path(case["path"]).parent.glob(f"{Path(case['path']).name}.before-*"))
+        answers.append(
+            {
+                "error": first.get("msg"),
+                "again": second.get("changed"),
+                "trees": [tree(place) for place in (case["path"], *old)],
+                "is_mount": os.path.ismount(case["path"]),
+                "marks": sorted(name for name in os.listdir(case["path"]) if name.startswith(".steadfast")),
+                "lines": Path("/etc/fstab").read_text().count(f" {case['path']} "),
+            }
+        )
+        outcome(replace(desired, state="absent"), Quick)
+        shell(f"rm -rf {case['path']} {' '.join(old)}")
+    return answers
+
+
+def erased(case: dict[str, Any]) -> dict[str, Any]:
+    """For each starting state: what a run says that names nothing, half of it, and all of it; and what is there then."""
+    answers = {}
+    for name, (commands, names) in case["states"].items():
+        prepared(case["volume"], commands)
+        desired = Desired(volume=case["volume"], path=case["path"])
+        before = digest(case["volume"])
+        refused = [outcome(desired).get("msg", "it was done")]
+        if len(names) > 1:
+            refused.append(outcome(replace(desired, erase=tuple(names[:1]))).get("msg", "it was done"))
+        untouched = digest(case["volume"]) == before
+        done = replace(desired, erase=tuple(names))
+        changed = [outcome(done, Quick).get("changed") for _ in range(2)]
+        answers[name] = {"refused": refused, "untouched": untouched, "changed": changed, "is_mount": os.path.ismount(case["path"])}
+        outcome(replace(desired, state="absent"), Quick)
+    prepared(case["volume"], "")
+    return answers
+
+
+def full(case: dict[str, Any]) -> dict[str, Any]:
+    """A run where /etc/fstab lies on a filesystem that is full: what it says, and whether fstab is whole and without a draft."""
+    shell("mkdir -p /mnt/small; mount -t tmpfs -o size=8k,nr_inodes=8 tmpfs /mnt/small; mv /etc/fstab /mnt/small/fstab")
+    shell("ln -s /mnt/small/fstab /etc/fstab; head -c 4096 /dev/zero >/mnt/small/full 2>/dev/null || true")
+    before = Path("/etc/fstab").read_bytes()
+    answer = outcome(Desired(**case))
+    same = Path("/etc/fstab").read_bytes() == before
+    drafts = sorted(name for name in os.listdir("/mnt/small") if name not in ("fstab", "full"))
+    shell("rm /etc/fstab; cp -p /mnt/small/fstab /etc/fstab; umount /mnt/small")
+    return {"msg": answer.get("msg", "it was done"), "same": same, "drafts": drafts}
+
+
+def shown(names: dict[str, str]) -> dict[str, Any]:
+    """What disk_info shows."""
+    return info.look(Machine(), names, True)
 
 
 def main() -> None:

@@ -151,7 +151,7 @@ KILLED: list[dict[str, Any]] = [
     {"steps": 9},  # all of it is
     {"steps": 10},  # it is no longer mounted aside
     {"steps": 12},  # fstab has its line
-    {"steps": 14},  # it is mounted
+    {"steps": 13},  # systemd knows it
 ]
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import fcntl
+import resource
 
 import pytest
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.apply import Runner, verify_problems
@@ -93,6 +94,19 @@ def test_fstab_that_somebody_else_changed_is_not_overwritten(fake: Fake) -> None
     with pytest.raises(Busy, match="somebody else"):
         run(fake, write(b"x"))
     assert (fake.root / "etc/fstab").read_text() == "# edited\n"
+
+
+def test_a_full_disk_leaves_fstab_whole_and_no_draft(fake: Fake) -> None:
+    """Where the new one cannot be written, the old one stays."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(OLD), hard))
+    try:
+        with pytest.raises(CommandFailed, match="write fstab"):
+            run(fake, write(OLD + b"# new\n"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (fake.root / "etc/fstab").read_bytes() == OLD
+    assert sorted(path.name for path in (fake.root / "etc").iterdir()) == ["fstab", "machine-id"]
 
 
 def test_fstab_is_put_back_when_the_mount_fails(fake: Fake) -> None:

@@ -146,6 +146,12 @@ def test_this_machine_can_be_shown(served: Fake) -> None:
     assert json.loads(json.dumps(facts)) == facts
 
 
+def test_a_disk_that_vanishes_is_not_called_blank(served: Fake) -> None:
+    """To blkid, a device that is gone is one with nothing on it."""
+    (served.root / "dev/vdd").unlink()
+    assert {disk["device"]: disk["carries"] for disk in look(served)["disks"]}["/dev/vdd"] == "cannot be read"
+
+
 def test_the_documentation_has_the_options_and_the_facts(served: Fake) -> None:
     """Options with their types and defaults, and every fact of a disk."""
     text = MODULE.read_text()

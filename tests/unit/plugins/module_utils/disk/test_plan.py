@@ -159,6 +159,12 @@ DONE: dict[str, tuple[Desired, State, list[str]]] = {
         replace(UNMOUNTED, folder=Folder(), geometry=Geometry(GIB, False, (COMPLETE, "a"))),
         ["mount_aside", "promote_content", "umount", *LINE, *MOUNT],
     ),
+    "move interrupted after the switch, on a volume that cannot be looked into unmounted": (
+        WANTED,
+        replace(UNMOUNTED, folder=Folder(exists=True, real=PATH, old=(f"{PATH}.before-{UUID[:8]}",)), geometry=Geometry(GIB)),
+        ["mount_aside", "promote_content", "umount", *LINE, *MOUNT],
+    ),
+    "a volume that cannot be looked into unmounted, no move before": (WANTED, replace(UNMOUNTED, geometry=Geometry(GIB)), [*LINE, *MOUNT]),
     "left mounted aside": (
         WANTED,
         state(MADE, mounts=(replace(MOUNTED, path=f"/run/steadfast-disk/{UUID}"),)),

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk import devices, filesystems, holders, probe
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.state import MIB, Desired, Signature
@@ -125,6 +127,33 @@ def test_contradicting_signatures_are_not_blank_and_an_error_of_blkid_is_not_eit
     fake.programs.says("blkid -p -o export -O 0", code=4)
     with pytest.raises(CommandFailed):
         probe.read(fake.machine, VOLUME, 0)
+
+
+def test_a_disk_that_vanishes_or_cannot_be_read_is_not_blank(fake: Fake) -> None:
+    """blkid has the same exit code for "nothing there" and for "no such device"; we ask for the bytes."""
+    fake.disk("vdb", "vol00000000000000001")
+    (fake.root / "dev/vdb").unlink()
+    with pytest.raises(CommandFailed, match="/dev/vdb: cannot be read: No such file"):
+        probe.read(fake.machine, VOLUME, 0)
+    (fake.root / "dev/vdb").mkdir()
+    with pytest.raises(CommandFailed, match="/dev/vdb: cannot be read"):
+        probe.read(fake.machine, VOLUME, 0)
+
+
+def test_a_declared_size_is_waited_for(fake: Fake) -> None:
+    """A volume that has just grown shows it a moment later."""
+    fake.disk("vdb", "vol00000000000000001", 1 << 30)
+    nap = fake.machine.sleep
+
+    def grow_while_sleeping(seconds: float) -> None:
+        nap(seconds)
+        if fake.machine.clock() >= 2:
+            fake.disk("vdb", "vol00000000000000001", 2 << 30)
+
+    machine = replace(fake.machine, sleep=grow_while_sleeping)
+    state = probe.read(machine, replace(VOLUME, size=2), 3)
+    assert state.disk is not None
+    assert (state.disk.node.size, fake.machine.clock()) == (2 << 30, 2)
 
 
 def test_swap_and_holders_are_seen(fake: Fake) -> None:

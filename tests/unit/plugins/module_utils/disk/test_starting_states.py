@@ -210,7 +210,9 @@ def test_a_dirty_journal_is_mounted_and_recorded_errors_are_not(emulated: Emulat
     """The kernel replays a journal at the mount; a filesystem with errors is for a person."""
     emulated.run("mkfs.ext4", "-q", "-U", OTHER_UUID, "/dev/vdb")
     emulated.run("debugfs", "-w", "-R", "feature needs_recovery", "/dev/vdb")
-    assert [change.kind for change in reconcile(target(emulated, volume=VOLUME), True).plan.changes] == ["fstab", "mount"]
+    seen = reconcile(target(emulated, volume=VOLUME), True)
+    assert [change.kind for change in seen.plan.changes] == ["fstab", "mount"]
+    assert seen.actual.geometry.names is None
     emulated.run("debugfs", "-w", "-R", "ssv state 2", "/dev/vdb")
     assert "has recorded errors" in refusal(emulated)
 

@@ -135,3 +135,10 @@ def test_a_promotion_that_was_interrupted_continues(place: Path) -> None:
     transfer.promote(str(place / "aside"))
     assert (place / "aside" / "one").read_text() == "one"
     assert (place / "aside" / "link").is_symlink()
+
+
+def test_promoting_what_is_at_the_top_already_does_nothing(place: Path) -> None:
+    """After a power cut it cannot be seen from outside how far a move has come."""
+    before = sorted((place / "aside").iterdir())
+    transfer.promote(str(place / "aside"))
+    assert sorted((place / "aside").iterdir()) == before
