@@ -1,14 +1,14 @@
 # Copyright (c) steadfast.ec2 contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""`./dev bench ec2`: which benchmark, and its options."""
+"""`./dev bench NAME`: which benchmark, and its options."""
 
 from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import ec2
+from tests.benchmarks import ec2, inventory
 
-BENCHMARKS = {"ec2": ec2.main}
+BENCHMARKS = {"ec2": ec2.main, "inventory": inventory.main}
 
 
 def main(arguments: list[str]) -> int:
