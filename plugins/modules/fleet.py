@@ -118,7 +118,7 @@ plan:
       description: Its name.
       type: str
     action:
-      description: One of V(create), V(update), V(restart), V(delete).
+      description: One of V(create), V(update), V(restart), V(replace), V(delete).
       type: str
     reasons:
       description: Why.

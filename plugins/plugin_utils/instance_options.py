@@ -11,8 +11,10 @@ name:
   required: true
 image:
   description:
-    - The id of an image, or a mapping with C(name) (with C(*) and C(?)) and C(owner), which means the newest one that fits.
-    - Needed for a new instance. Where a newer image has appeared since, this is said in RV(notes), and nothing is changed.
+    - The id of an image, or a mapping with C(name) (with C(*) and C(?)), C(owner) and C(filters) of DescribeImages, which means the newest
+      one that fits.
+    - Needed for a new instance. Where a newer image has appeared since, this is said in RV(notes), and nothing is changed unless
+      C(on_change.image) is V(replace).
   type: raw
   aliases: [image_id]
 instance_type:
@@ -151,52 +153,56 @@ on_change:
     - What may be done about differences that cannot simply be changed. Each is refused unless this allows more.
     - V(ignore) keeps what there is, and says so in RV(notes).
     - V(restart) changes it with a stop and a start; the public address changes unless it is an Elastic IP.
+    - V(replace) launches a new instance, which takes over the volumes (all but the root volume) and the Elastic IP; then the old one is
+      terminated. What is not declared is as the old one had it. The plan says V(replace) before anything happens, C(max_deletions)
+      counts it, and it is refused for what is protected.
   type: dict
   suboptions:
     image:
-      description: Another image than the declared id. A newer image of the declared name is only reported.
+      description: Another image than the declared one. Where it is declared by name or filters, a newer one is only reported unless
+        this is V(replace).
       type: str
-      choices: [refuse, ignore]
+      choices: [refuse, ignore, replace]
     zone:
       description: It is in none of the declared zones.
       type: str
-      choices: [refuse, ignore]
+      choices: [refuse, ignore, replace]
     subnet_id:
       description: It is in another subnet.
       type: str
-      choices: [refuse, ignore]
+      choices: [refuse, ignore, replace]
     key_pair:
       description: It was launched with another key pair.
       type: str
-      choices: [refuse, ignore]
+      choices: [refuse, ignore, replace]
     private_ip:
       description: It has another private address.
       type: str
-      choices: [refuse, ignore]
+      choices: [refuse, ignore, replace]
     tenancy:
       description: It has another tenancy.
       type: str
-      choices: [refuse, ignore]
+      choices: [refuse, ignore, replace]
     root_volume:
       description: Its root volume is larger than declared, or encrypted otherwise.
       type: str
-      choices: [refuse, ignore]
+      choices: [refuse, ignore, replace]
     instance_type:
       description: It has another type.
       type: str
-      choices: [refuse, ignore, restart]
+      choices: [refuse, ignore, restart, replace]
     user_data:
       description: Its user data are others. They run at the first boot only, so a restart stores the new ones and does not run them.
       type: str
-      choices: [refuse, ignore, restart]
+      choices: [refuse, ignore, restart, replace]
     ebs_optimized:
       description: It is EBS-optimized, or not.
       type: str
-      choices: [refuse, ignore, restart]
+      choices: [refuse, ignore, restart, replace]
     placement:
       description: It is in another placement group or partition.
       type: str
-      choices: [refuse, ignore, restart]
+      choices: [refuse, ignore, restart, replace]
 """
 
 STATES = r"""

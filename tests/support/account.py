@@ -316,7 +316,8 @@ class Api:
         groups = params.get("SecurityGroupIds") or [default]
         if not set(groups) <= set(self.account.groups):
             raise _error("InvalidGroup.NotFound")
-        zone = (params.get("Placement") or {}).get("AvailabilityZone") or "us-east-1a"
+        subnet_zone = f"us-east-1{params['SubnetId'][-1]}" if params.get("SubnetId") else "us-east-1a"
+        zone = (params.get("Placement") or {}).get("AvailabilityZone") or subnet_zone
         instance_id = self.account.new_id("i")
         self.account.instances[instance_id] = {
             "InstanceId": instance_id,

@@ -12,6 +12,10 @@ PROTECTED = "steadfast:protected"
 USER_DATA = "steadfast:user-data"
 #: On an instance that was stopped only to be started again: so the next run starts it, if this one dies in between.
 RESTARTING = "steadfast:restarting"
+#: On an instance that is taking the place of another: that one's id (with ":stopped" where the new one is to be stopped too) and
+#: what moves from it, as {prefix + attach name: volume id}.
+REPLACES = "steadfast:replaces"
+MOVES = "steadfast:moves:"
 NAME = "Name"
 #: Never removed by a purge: Amazon's, ours, and the readable name.
 _KEPT = ("aws:", "steadfast:")

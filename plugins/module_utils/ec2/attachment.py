@@ -46,6 +46,8 @@ def free_devices(context: Context) -> Devices:
                 used.add(_place(volume.device))
             elif there is None or not _attached(there, context.world.referred_instance(instance)):
                 open_.append((volume.name, instance))
+            else:
+                used.update(_place(one["device"]) for one in there["attachments"])
     chosen: Dict[Tuple[str, str], str] = {}
     for name, instance in open_:
         used = taken[instance]
@@ -110,7 +112,8 @@ def shown(desired: Volume, actual: Optional[Facts], context: Context, devices: D
     if desired.multi_attach or (actual and actual["multi_attach"]):
         stay = [one["instance_id"] for one in live(actual, context) if desired.instances is None]
         return {"attached_to": sorted({*stay, *ids}, key=str)}
-    there = _attached(actual, context.world.referred_instance(instances[0])) if actual else None
+    first = context.instance_id(instances[0], f"{_KIND} {desired.name}")
+    there = next((one for one in live(actual, context) if one["instance_id"] == first), None)
     device = there["device"] if there else desired.device or devices[desired.name, instances[0]]
     kept = bool(there and there["delete_on_termination"])
     termination = kept if desired.delete_on_termination is None else desired.delete_on_termination

@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Tuple, Union
 
 from ..aws import tags as tag_words
 from ..engine.errors import NotFound, Refused
@@ -23,6 +23,12 @@ class Context:
 
     declaration: Declaration
     world: World
+    #: Ids of volumes and addresses that this plan deletes.
+    leaving: FrozenSet[str] = frozenset()
+    #: {id of an instance that this plan replaces: (its name, the zone of the new one)}
+    renewed: Mapping[str, Tuple[str, Any]] = field(default_factory=dict)
+    #: {id of an instance that a replacement terminates: its name}
+    ended: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def instances(self) -> Dict[str, Instance]:
@@ -76,6 +82,8 @@ class Context:
     def instance_id(self, reference: str, where: str) -> Id:
         """The id of an instance that exists, or a Ref to one that this plan creates."""
         found = self.world.referred_instance(reference)
+        if found and found["id"] in self.renewed:
+            return Ref("instance", self.renewed[found["id"]][0], "id")
         if found:
             return str(found["id"])
         declared = self.instances.get(reference)
@@ -121,7 +129,7 @@ class Context:
         """The zone an instance is in or will be in: a name, or a Ref where only the API decides."""
         found = self.world.referred_instance(name)
         if found:
-            return found["zone"]
+            return self.renewed[found["id"]][1] if found["id"] in self.renewed else found["zone"]
         member = self.instances[name]
         where = f"instance {name}"
         if member.subnet_id:

@@ -52,9 +52,13 @@ class Image:
     id: Optional[str] = None
     name: Optional[str] = None
     owner: Optional[str] = None
+    #: The API's own filters, as ((name, values), …).
+    filters: Tuple[Tuple[str, Tuple[str, ...]], ...] = ()
 
     def __str__(self) -> str:
-        return self.id or f"{self.name}" + (f" of {self.owner}" if self.owner else "")
+        words = [f"{self.name}"] if self.name else []
+        words += [f"{name}={','.join(values)}" for name, values in self.filters]
+        return self.id or " ".join(words) + (f" of {self.owner}" if self.owner else "")
 
 
 @dataclass(frozen=True)
@@ -155,21 +159,32 @@ def image(option: Any) -> Optional[Image]:
     if option is None:
         return None
     if isinstance(option, Mapping):
-        unknown = sorted(set(option) - {"id", "name", "owner"})
-        if unknown or bool(option.get("id")) == bool(option.get("name")):
+        filters = option.get("filters") or {}
+        unknown = sorted(set(option) - {"id", "name", "owner", "filters"})
+        if unknown or bool(option.get("id")) == bool(option.get("name") or filters) or not isinstance(filters, Mapping):
             raise InvalidInput(
-                "an image is given by id, or by name and owner",
+                "an image is given by id, or by name and owner, or by filters and owner",
                 found=repr(dict(option)),
                 do='Write image: ami-…, or image: {name: "debian-12-amd64-*", owner: "136693071363"}.',
             )
         owner = option.get("owner")
-        return Image(option.get("id"), option.get("name"), None if owner is None else str(owner))
+        return Image(option.get("id"), option.get("name"), None if owner is None else str(owner), _filters(filters))
     if not str(option).startswith("ami-"):
         raise InvalidInput(
             f"{option!r} is not the id of an image",
             do='An id begins with ami-; to choose by name write image: {name: "debian-12-amd64-*", owner: "136693071363"}.',
         )
     return Image(id=str(option))
+
+
+def _filters(option: Mapping[str, Any]) -> Tuple[Tuple[str, Tuple[str, ...]], ...]:
+    """Filters in the API's words: lists of text, underscores as dashes, in order."""
+    found = []
+    for name, value in option.items():
+        values = value if isinstance(value, (list, tuple)) else [value]
+        word = str(name) if str(name).startswith("tag:") else str(name).replace("_", "-")
+        found.append((word, tuple(str(one).lower() if isinstance(one, bool) else str(one) for one in values)))
+    return tuple(sorted(found))
 
 
 def given(options: Mapping[str, Any], names: Iterable[str]) -> Dict[str, Any]:

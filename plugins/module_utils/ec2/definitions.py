@@ -53,8 +53,8 @@ _METADATA = {
     "instance_metadata_tags": {"type": "str", "choices": ["enabled", "disabled"]},
 }
 _ON_CHANGE = {
-    **{name: {"type": "str", "choices": ["refuse", "ignore"]} for name in FIXED},
-    **{name: {"type": "str", "choices": ["refuse", "ignore", "restart"]} for name in WHILE_STOPPED},
+    **{name: {"type": "str", "choices": ["refuse", "ignore", "replace"]} for name in FIXED},
+    **{name: {"type": "str", "choices": ["refuse", "ignore", "restart", "replace"]} for name in WHILE_STOPPED},
 }
 _ROOT_VOLUME = {
     "size": {"type": "int", "aliases": ["volume_size"]},

@@ -17,6 +17,7 @@ from .context import Context, nothing
 from .declaration import Declaration
 from .instance import resource as instance
 from .instance.questions import questions
+from .moves import after_replacements, in_order
 from .performer import Ec2Performer
 from .read import Reader
 from .read_details import with_details
@@ -72,13 +73,15 @@ def plan(declaration: Declaration, world: World) -> Plan:
     """The changes that bring `world` to `declaration`, in an order that people understand. Pure."""
     context = Context(declaration, world)
     going = _going(context)
-    devices = attachment.free_devices(context)
+    context = replace(context, leaving=frozenset(str(fact["id"]) for kind in (going.volume, going.elastic_ip) for fact in kind.values()))
     changes: List[Change] = []
     changes += [key_pair.plan(one, context) for one in _present(declaration.key_pairs)]
     changes += [security_group.plan(one, context) for one in _present(declaration.security_groups)]
     changes += [instance.plan(one, context) for one in _present(declaration.instances)]
-    changes += [volume.plan(one, context, devices) for one in _present(declaration.volumes)]
-    changes += [elastic_ip.plan(one, context) for one in _present(declaration.elastic_ips)]
+    context = after_replacements(context, changes)
+    devices = attachment.free_devices(context)
+    changes += in_order([volume.plan(one, context, devices) for one in _present(declaration.volumes)], context)
+    changes += in_order([elastic_ip.plan(one, context) for one in _present(declaration.elastic_ips)], context)
     changes += _deletions(going, context)
     changes += _already_absent(declaration, going)
     changes += _left_alone(context, going)
@@ -112,6 +115,8 @@ def _going(context: Context) -> _Going:
         there = {
             one.name: fact for one in absent if (fact := elastic_ip.find(one, context) if kind == elastic_ip.KIND else find[kind](one.name))
         }
+        if kind == instance.KIND:
+            there.update({fact["id"]: fact for one in absent for fact in world.predecessors(one.name)})
         for name, fact in there.items():
             context.foreign(kind, fact, name)
         if declaration.prune:
@@ -158,10 +163,17 @@ def _deletions(going: _Going, context: Context) -> List[Change]:
     _refuse_held(going, context)
     for fact in going.security_group.values():
         users = tuple(
-            (instance.KIND, name) for name, one in going.instance.items() if fact["id"] in {group["id"] for group in one["security_groups"]}
+            (instance.KIND, name)
+            for name, one in (*going.instance.items(), *_replaced(context))
+            if fact["id"] in {group["id"] for group in one["security_groups"]}
         )
         changes.append(security_group.delete(fact, context, users, leaving))
     return changes
+
+
+def _replaced(context: Context) -> List[Tuple[str, Facts]]:
+    """The instances that give their place to new ones, by name."""
+    return [(context.ended[one["id"]], one) for one in context.world.instances if one["id"] in context.ended]
 
 
 def _refuse_held(going: _Going, context: Context) -> None:

@@ -75,7 +75,7 @@ OPERATIONS: Mapping[str, Operation] = {
         shows=lambda params, response: {"Attachments": [response]},
         not_yet=("IncorrectState", "IncorrectInstanceState"),
     ),
-    "DetachVolume": Operation(wait=("volume", lambda params, response: str(params["VolumeId"]), "detached")),
+    "DetachVolume": Operation(already=("IncorrectState",), wait=("volume", lambda params, response: str(params["VolumeId"]), "detached")),
     "DeleteVolume": Operation(already=("InvalidVolume.NotFound",), not_yet=("VolumeInUse",)),
     "ModifyVolume": Operation(
         wait=("volume_modification", lambda params, response: str(params["VolumeId"]), "modified"),

@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from functools import partial
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from ..aws import tags as tag_words
 from ..aws.client import Client
@@ -262,5 +262,7 @@ def _identity_filters(params: Mapping[str, Any]) -> List[Dict[str, Any]]:
     """Filters for the tags by which a resource made with `params` is known."""
     specifications: List[Mapping[str, Any]] = params.get("TagSpecifications") or [{"Tags": []}]
     tags = tag_words.from_api(specifications[0]["Tags"])
-    keys = (tag_words.FLEET, tag_words.MEMBER) if tag_words.FLEET in tags else (tag_words.NAME,)
+    keys: Tuple[str, ...] = (tag_words.FLEET, tag_words.MEMBER) if tag_words.FLEET in tags else (tag_words.NAME,)
+    # One that takes the place of another has the same name; what it replaces tells them apart.
+    keys += (tag_words.REPLACES,)
     return [{"Name": f"tag:{key}", "Values": [tags[key]]} for key in keys if key in tags]

@@ -12,7 +12,7 @@ from ..aws import tags as tag_words
 from ..aws.client import CONCURRENCY, Client
 from . import facts, key_files
 from . import rules as rule_words
-from .declaration import Declaration
+from .declaration import Declaration, Image
 from .my_ip import my_ip
 from .user_data import load
 from .world import World
@@ -46,7 +46,7 @@ _KINDS = {
 #: Kinds whose own name is unique, so that they are found by it even if no fleet owns them.
 _BY_OWN_NAME = ("key_pairs", "security_groups")
 #: What does not change while a task runs is asked for once.
-_LASTING = ("zones", "images", "subnets", "my_ip", "prefix_lists")
+_LASTING = ("zones", "images", "filtered", "subnets", "my_ip", "prefix_lists")
 
 
 class Reader:
@@ -86,6 +86,7 @@ class Reader:
             raw={raw["InstanceId"]: raw for raw in raw_instances},
             zones=zones,
             images=tuple(found.get("images", ())),
+            filtered_images=dict(found.get("filtered", ())),
             subnets={raw["SubnetId"]: raw for raw in found.get("subnets", ())},
             my_ip=found.get("my_ip"),
             prefix_lists={raw["PrefixListName"]: raw["PrefixListId"] for raw in found.get("prefix_lists", ())},
@@ -107,7 +108,10 @@ class Reader:
                 calls[kind] = self._named(kind, names)
         if "zones" not in found and ("instances" in calls or "volumes" in calls):
             calls["zones"] = lambda: self._client.pages("DescribeAvailabilityZones", "AvailabilityZones", {})
-        by_name = [one.image for one in declaration.instances if one.image and one.image.name]
+        filtered = sorted({one.image for one in declaration.instances if one.image and one.image.filters}, key=str)
+        if "filtered" not in found and filtered:
+            calls["filtered"] = lambda: [(image, self._images(image)) for image in filtered]
+        by_name = [one.image for one in declaration.instances if one.image and one.image.name and not one.image.filters]
         if "images" not in found and by_name:
             owners = sorted({image.owner for image in by_name if image.owner}) if all(image.owner for image in by_name) else []
             request = {"Filters": [_filter("name", {str(image.name) for image in by_name})], **({"Owners": owners} if owners else {})}
@@ -133,7 +137,9 @@ class Reader:
         adopted -= {raw.get(word) for raw in found.get("elastic_ips", ()) for word in ("AllocationId", "PublicIp")}
         if adopted:
             calls["elastic_ips"] = self._addresses(adopted)
-        to_create = [one for one in declaration.instances if one.name not in names and one.state != "absent"]
+        to_create = [
+            one for one in declaration.instances if one.state != "absent" and (one.name not in names or "replace" in one.on_change.values())
+        ]
         image_ids = {one.image.id for one in to_create if one.image and one.image.id}
         if image_ids - {raw["ImageId"] for raw in found.get("images", ())}:
             calls["images"] = lambda: self._client.pages("DescribeImages", "Images", {"Filters": [_filter("image-id", image_ids)]})
@@ -141,6 +147,13 @@ class Reader:
         if subnet_ids and "subnets" not in found:
             calls["subnets"] = lambda: self._client.pages("DescribeSubnets", "Subnets", {"Filters": [_filter("subnet-id", subnet_ids)]})
         return calls
+
+    def _images(self, image: Image) -> Raw:
+        """What the filters of one image find."""
+        filters = [_filter(name, values) for name, values in image.filters]
+        filters += [_filter("name", [image.name])] if image.name else []
+        owners = {"Owners": [image.owner]} if image.owner else {}
+        return self._client.pages("DescribeImages", "Images", {"Filters": filters, **owners})
 
     def _looks_for_owned(self, kind: str) -> bool:
         """Whether what the fleet owns matters beside what is declared. A key pair left over is no worry unless all is to go."""

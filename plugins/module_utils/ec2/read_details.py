@@ -31,6 +31,8 @@ _ATTRIBUTES: Mapping[str, Any] = {
     "stop_protection": ("disableApiStop", "DisableApiStop", bool),
     "shutdown_behavior": ("instanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", lambda value: value),
     "user_data": ("userData", "UserData", _user_data),
+    # For a new instance that takes the place of this one; shown nowhere.
+    "user_data_content": ("userData", "UserData", lambda value: base64.b64decode(value) if value else b""),
 }
 
 
@@ -43,12 +45,14 @@ def with_details(client: Client, world: World, asked: Mapping[str, Set[str]]) ->
     ]
     for name, ask in (("cpu_credits", _credits), ("profile_association", _associations)):
         calls += [ask(client, some) for some in _portions(asked.get(name, ()))]
-    details: Found = {instance_id: {} for ids in asked.values() for instance_id in ids}
+    details: Found = {}
     with ThreadPoolExecutor(max_workers=CONCURRENCY, thread_name_prefix="details") as pool:
         for answer in pool.map(lambda call: call(), calls):
             for instance_id, found in answer.items():
                 details.setdefault(instance_id, {}).update(found)
-    return replace(world, details=details, volumes=(*world.volumes, *_roots(client, world, asked.get("root_volume", ()))))
+    volumes = {fact["id"]: fact for fact in (*world.volumes, *_volumes(client, world, asked.get("volumes", ())))}
+    addresses = {fact["id"]: fact for fact in (*world.elastic_ips, *_addresses(client, asked.get("addresses", ())))}
+    return replace(world, details=details, volumes=tuple(volumes.values()), elastic_ips=tuple(addresses.values()))
 
 
 def _attribute(client: Client, name: str, instance_id: str) -> Callable[[], Found]:
@@ -81,17 +85,16 @@ def _associations(client: Client, ids: List[str]) -> Callable[[], Found]:
     return ask
 
 
-def _roots(client: Client, world: World, ids: Iterable[str]) -> List[Dict[str, Any]]:
-    """Root volumes that were not read with the others, because they carry no tag of the fleet."""
-    found: List[Dict[str, Any]] = []
-    wanted = []
-    for instance_id in ids:
-        raw = world.raw[instance_id]
-        wanted += [volume for volume, device in facts.device_names(raw).items() if device == raw.get("RootDeviceName")]
-    for some in _portions(wanted):
-        request = {"Filters": [{"Name": "volume-id", "Values": some}]}
-        found += [facts.volume(one, world.zones) for one in client.pages("DescribeVolumes", "Volumes", request)]
-    return found
+def _volumes(client: Client, world: World, ids: Iterable[str]) -> List[Dict[str, Any]]:
+    """Volumes of instances that were not read with the others, because they carry no tag of the fleet."""
+    requests = [{"Filters": [{"Name": "volume-id", "Values": some}]} for some in _portions(ids)]
+    return [facts.volume(one, world.zones) for request in requests for one in client.pages("DescribeVolumes", "Volumes", request)]
+
+
+def _addresses(client: Client, ids: Iterable[str]) -> List[Dict[str, Any]]:
+    """Addresses of instances, whoever owns them."""
+    requests = [{"Filters": [{"Name": "instance-id", "Values": some}]} for some in _portions(ids)]
+    return [facts.elastic_ip(one) for request in requests for one in client.pages("DescribeAddresses", "Addresses", request)]
 
 
 def _portions(values: Iterable[str]) -> List[List[str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import fnmatch
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Set, Tuple
+from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..aws import tags as tag_words
 from ..engine.errors import Ambiguous, InvalidInput, NotFound
@@ -33,6 +33,8 @@ class World:
     #: {zone name: zone id}; empty where no zone was asked for
     zones: Mapping[str, str] = field(default_factory=dict)
     images: Tuple[Mapping[str, Any], ...] = ()
+    #: {image as declared: what its filters find}
+    filtered_images: Mapping[Image, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     subnets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     my_ip: Optional[str] = None
     #: {name: id} of the prefix lists that were asked for by name
@@ -54,16 +56,25 @@ class World:
         return _single("security_group", name, ours or found, "Say which by vpc_id, or give the group's id.")
 
     def instance(self, name: str) -> Optional[Facts]:
-        """The live instance of that declared name, or None."""
-        found = [fact for fact in self._named("instances", name) if fact["state"] not in facts.GONE]
+        """The live instance of that declared name, or None; while one replaces another, the new one."""
+        found = _current(self._live(name))
         return _single("instance", name, found, "Terminate or rename one of them, or give one its own name.")
 
     def referred_instance(self, name: str) -> Optional[Facts]:
         """The live instance that a reference means: an id, a declared name, or a Name tag."""
-        found = [fact for fact in self._named("instances", name) if fact["state"] not in facts.GONE]
+        found = _current(self._live(name))
         if not found and self.fleet:
             found = [fact for fact in self.instances if fact["state"] not in facts.GONE and name in (fact["name"], fact["id"])]
         return _single("instance", name, found, "Give its id instead.")
+
+    def predecessors(self, name: str) -> List[Facts]:
+        """Live instances of that name whose place another was to take, by a run that did not come to its end."""
+        found = self._live(name)
+        current = {fact["id"] for fact in _current(found)}
+        return [fact for fact in found if fact["id"] not in current]
+
+    def _live(self, name: str) -> List[Facts]:
+        return [fact for fact in self._named("instances", name) if fact["state"] not in facts.GONE]
 
     def past_lives(self, name: str) -> List[str]:
         """Ids of the terminated instances of that name which the API still shows."""
@@ -155,7 +166,7 @@ class World:
 
     def newest_image(self, image: Image, where: str) -> Mapping[str, Any]:
         """The image meant: by id, or the newest that matches; raises NotFound."""
-        found = [raw for raw in self.images if _matches(image, raw)]
+        found = list(self.filtered_images.get(image, ())) if image.filters else [raw for raw in self.images if _matches(image, raw)]
         if not found:
             do = (
                 "Look for its id in this region: ids differ from region to region."
@@ -173,6 +184,12 @@ def _matches(image: Image, raw: Mapping[str, Any]) -> bool:
     return fnmatch.fnmatchcase(str(raw.get("Name") or ""), str(image.name)) and (
         image.owner is None or image.owner == "self" or image.owner in owners
     )
+
+
+def _current(found: List[Facts]) -> List[Facts]:
+    """Without those whose place another of them is taking."""
+    replaced = {str(fact["tags"].get(tag_words.REPLACES, "")).split(":")[0] for fact in found}
+    return [fact for fact in found if fact["id"] not in replaced]
 
 
 def _single(kind: str, name: str, found: List[Facts], do: str) -> Optional[Facts]:

@@ -125,6 +125,14 @@ STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("instance", {"name": "web", "user_data_base64": "IyEvYmluL3NoCg==", "on_change": {"user_data": "restart"}}),
         ("instance", {"name": "web", "state": "absent"}),
     ],
+    "replace": [
+        ("instance", {**WEB, "zone": "use1-az1", "user_data": "#!/bin/sh\ntrue\n", "tags": {"Role": "web"}}),
+        ("volume", {"name": "data", "size": 2, "instance": "web"}),
+        ("elastic_ip", {"name": "entry", "instance": "web"}),
+        ("instance", {"name": "web", "user_data": "#!/bin/sh\nfalse\n", "on_change": {"user_data": "replace"}}),
+        ("instance", {"name": "web", "instance_type": "t3.small", "state": "stopped", "on_change": {"instance_type": "replace"}}),
+        ("instance", {"name": "web", "state": "absent"}),
+    ],
     "volume": [
         ("volume", {"name": "data", "size": 2, "zone": "use1-az1", "tags": {"a": "b"}}),
         ("volume", {"name": "data", "size": 4, "iops": 4000, "throughput": 200}),

@@ -33,6 +33,8 @@ class Draft:
     stopped: List[Step] = field(default_factory=list)
     reasons: List[str] = field(default_factory=list)
     notes: List[str] = field(default_factory=list)
+    #: Why a new instance has to take its place, where that is allowed.
+    replacing: List[str] = field(default_factory=list)
 
     @property
     def where(self) -> str:
@@ -47,11 +49,14 @@ class Draft:
         return self.desired.on_change.get(name, "refuse")
 
     def fixed(self, name: str, why: str, wanted: Any, found: Any) -> None:
-        """A difference that only a launch can settle: ignored with a note where that is allowed, refused otherwise."""
+        """A difference that only a launch can settle: ignored with a note, or by a new instance, where allowed; else refused."""
         if self.policy(name) == "ignore":
             self.notes.append(f"{why} (found {found}, declared {wanted}); on_change.{name} is ignore")
             return
-        do = "It is fixed at launch: declare what it has, or remove the instance and let it be made anew."
+        if self.policy(name) == "replace":
+            self.replacing.append(f"{name} {found} is to be {wanted}")
+            return
+        do = f"It is fixed at launch: declare what it has, or allow a new one to take its place with on_change: {{{name}: replace}}."
         raise Refused(
             why, resource=self.where, wanted=str(wanted), found=str(found), do=f"{do} on_change: {{{name}: ignore}} keeps what there is."
         )
@@ -61,6 +66,9 @@ class Draft:
         policy = self.policy(name)
         if policy == "ignore":
             self.notes.append(f"has another {name} (found {found}, declared {wanted}); on_change.{name} is ignore")
+            return False
+        if policy == "replace":
+            self.replacing.append(f"{name} {found} is to be {wanted}")
             return False
         if self.up and policy != "restart":
             raise Refused(
@@ -97,9 +105,11 @@ def _find_image(draft: Draft) -> None:
         return
     if image.id and image.id != found:
         draft.fixed("image", "was launched from another image", image.id, found)
-    if image.name:
+    if not image.id:
         newest = draft.context.world.newest_image(image, draft.where)
-        if newest["ImageId"] != found:
+        if newest["ImageId"] != found and draft.policy("image") == "replace":
+            draft.replacing.append(f"image {found} is to be {newest['ImageId']} ({newest.get('Name')})")
+        elif newest["ImageId"] != found:
             draft.notes.append(f"runs {found}; a newer image is there: {newest['ImageId']} ({newest.get('Name')})")
 
 

@@ -41,13 +41,15 @@ def create(desired: Instance, context: Context) -> Change:
     return Change(shown.KIND, desired.name, "create", None, after, ("does not exist yet",), tuple(steps))
 
 
-def launch(desired: Instance, context: Context, tags: Mapping[str, str], zone: Optional[str]) -> Tuple[Step, Dict[str, Any]]:
+def launch(
+    desired: Instance, context: Context, tags: Mapping[str, str], zone: Optional[str], image: Optional[Image] = None
+) -> Tuple[Step, Dict[str, Any]]:
     """The step that launches it, and what it will be like. Without a zone AWS chooses one."""
     where = f"{shown.KIND} {desired.name}"
     if desired.image is None or not desired.instance_types:
         missing = "image" if desired.image is None else "instance_type"
         raise InvalidInput(f"does not exist yet, and the declaration gives no {missing}", resource=where, do=f"Give {missing}.")
-    image = context.world.newest_image(desired.image, where)
+    image = image or context.world.newest_image(desired.image, where)
     user_data = shown.user_data(desired, context)
     if user_data is not None:
         tags = {**tags, tag_words.USER_DATA: shown.digest(user_data)}

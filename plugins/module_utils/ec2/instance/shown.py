@@ -110,7 +110,8 @@ def given(options: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
 
 def visible(tags: Mapping[str, str]) -> Dict[str, str]:
     """The tags without those that are only bookkeeping."""
-    return {key: value for key, value in tags.items() if key not in (tag_words.USER_DATA, tag_words.RESTARTING)}
+    bookkeeping = (tag_words.USER_DATA, tag_words.RESTARTING, tag_words.REPLACES)
+    return {key: value for key, value in tags.items() if key not in bookkeeping and not key.startswith(tag_words.MOVES)}
 
 
 def shown_digest(tags: Mapping[str, str]) -> Optional[str]:

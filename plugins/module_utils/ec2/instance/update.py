@@ -15,6 +15,7 @@ from ..declaration import Instance
 from ..world import Facts
 from . import shown
 from .differences import Draft, find_fixed, find_stopped
+from .replace import replace, unfinished
 from .root import plan_root
 
 _MARK = {tag_words.RESTARTING: "true"}
@@ -33,6 +34,8 @@ def update(desired: Instance, actual: Facts, context: Context) -> Change:
     _plan_running(draft)
     plan_root(draft)
     _plan_tags(draft, raw)
+    if draft.replacing or unfinished(actual):
+        return replace(draft)
     steps, action = _with_state(draft)
     if not steps:
         return unchanged(shown.KIND, desired.name, before, tuple(draft.notes))
@@ -51,6 +54,9 @@ def _plan_user_data(draft: Draft) -> None:
     policy = draft.policy("user_data")
     if policy == "ignore":
         draft.notes.append("was launched with other user data")
+        return
+    if policy == "replace":
+        draft.replacing.append("its user data differ")
         return
     if policy == "refuse":
         raise Refused(

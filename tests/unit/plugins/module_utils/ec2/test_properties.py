@@ -89,9 +89,9 @@ def members(draw: Any, name: str, groups: list[str], key: bool) -> dict[str, Any
     return {
         "name": name,
         "count": draw(some.sampled_from([None, 0, 1, 2])) if name == "web" else None,
-        "image": {"name": "debian-12-amd64-*", "owner": "136693071363"},
+        "image": draw(some.sampled_from([{"name": "debian-12-amd64-*", "owner": "136693071363"}, "ami-1", "ami-2"])),
         "instance_type": draw(some.sampled_from(["t3.micro", "t3.small"])),
-        "on_change": {"instance_type": "restart", "ebs_optimized": "restart"},
+        "on_change": {"instance_type": draw(some.sampled_from(["restart", "replace"])), "ebs_optimized": "restart", "image": "replace"},
         **draw(options()),
         "zone": [ZONES[name]] if ZONES[name] else None,
         "state": draw(some.sampled_from(["present", "running", "stopped", "absent"])),
