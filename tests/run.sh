@@ -11,7 +11,7 @@ part_lint() {
   ruff check .
   ruff format --check .
   yamllint --strict .
-  shellcheck dev tests/run.sh .ci/run
+  shellcheck dev tests/run.sh .ci/run scripts/drift
   antsibull-changelog lint
   ansible-lint --offline
 }

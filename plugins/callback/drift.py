@@ -11,7 +11,7 @@ short_description: Record what check mode finds, for a drift report
 version_added: 0.1.0
 description:
   - Writes one JSON line for each thing that check mode would change, that it cannot tell, or that failed, for each host, task and item of
-    a loop, with the attributes that differ. The command C(bin/drift) of this collection makes a verdict and reports of it.
+    a loop, with the attributes that differ. The command C(scripts/drift) of this collection makes a verdict and reports of it.
   - It never writes the arguments of a task. Secrets are hidden; see O(show_text) for what that means for the content of files.
   - Works with any playbook. Stock modules say which attributes differ only with C(--diff).
   - In a run that is no check it writes hashes of what was declared, by which drift is told from changes that are not applied yet.
@@ -49,7 +49,7 @@ options:
     env: [{name: STEADFAST_DRIFT_SHOW_TEXT}]
     ini: [{section: steadfast_drift, key: show_text}]
 requirements:
-  - enabled in configuration (C(callbacks_enabled = steadfast.ec2.drift)), or by C(bin/drift), which does it by itself
+  - enabled in configuration (C(callbacks_enabled = steadfast.ec2.drift)), or by C(scripts/drift), which does it by itself
 author:
   - The steadfast.ec2 authors (@steadfast-collections)
 """

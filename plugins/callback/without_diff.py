@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - With C(--diff), Ansible prints what files contain, and with that any secret in them, to the screen and to the logs of CI.
     This prints the same as P(ansible.builtin.default#callback) but the diffs.
-    C(bin/drift) uses it, since diffs are collected for the report.
+    C(scripts/drift) uses it, since diffs are collected for the report.
 extends_documentation_fragment:
   - default_callback
   - result_format_callback

@@ -64,7 +64,7 @@ icmp_type:
   description: The type of message, for V(icmp) and V(icmpv6); V(-1) and nothing mean every type.
   type: int
 icmp_code:
-  description: The code of O(icmp_type); V(-1) and nothing mean every code.
+  description: The code of C(icmp_type); V(-1) and nothing mean every code.
   type: int
 description:
   description: What the rule is for, changed in place. Not managed when it is not given; an empty string removes it.
@@ -98,11 +98,11 @@ egress_rules:
   elements: dict
   aliases: [rules_egress]
 purge_rules:
-  description: Whether rules that are not in O(rules) are revoked. V(false) only adds those that are missing.
+  description: Whether rules that are not in C(rules) are revoked. V(false) only adds those that are missing.
   type: bool
   default: true
 purge_egress_rules:
-  description: The same for O(egress_rules).
+  description: The same for C(egress_rules).
   type: bool
   default: true
   aliases: [purge_rules_egress]
@@ -124,7 +124,7 @@ type:
 iops:
   description:
     - Input and output operations per second, for types that have them.
-    - Size, type, operations, throughput and O(multi_attach) are changed by one request. AWS takes the next one after six hours.
+    - Size, type, operations, throughput and C(multi_attach) are changed by one request. AWS takes the next one after six hours.
   type: int
 throughput:
   description: MiB per second, for V(gp3).

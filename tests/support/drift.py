@@ -1,6 +1,6 @@
 # Copyright (c) steadfast.ec2 contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Drift checks for tests: real runs of `bin/drift` on hosts that are this machine, and records made by hand."""
+"""Drift checks for tests: real runs of `scripts/drift` on hosts that are this machine, and records made by hand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TOOLS = Path(sys.executable).parent
-DRIFT = CHECKOUT / "bin" / "drift"
+DRIFT = CHECKOUT / "scripts" / "drift"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Checks:
         (self.folder / "policy.json").write_text(json.dumps(content))
 
     def use(self, command: str, *arguments: str, ansible: Sequence[str] = (), **environment: str) -> Outcome:
-        """`bin/drift COMMAND`; the inventory and the playbook are given to ansible-playbook where it is run."""
+        """`scripts/drift COMMAND`; the inventory and the playbook are given to ansible-playbook where it is run."""
         policy = ["--policy", str(self.folder / "policy.json")] if (self.folder / "policy.json").exists() else []
         rest = ["--", "-i", "hosts.ini", *ansible] if command in ("run", "record", "apply", "correct") else []
         if rest and not any(one.endswith((".yml", ".drift")) for one in ansible):

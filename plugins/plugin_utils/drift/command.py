@@ -1,6 +1,6 @@
 # Copyright (c) steadfast.ec2 contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The command `bin/drift`: exit code 0 in sync, 2 drift, 1 could not tell."""
+"""The command `scripts/drift`: exit code 0 in sync, 2 drift, 1 could not tell."""
 
 from __future__ import annotations
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import json
 import os
 import smtplib
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
+
+from ansible.module_utils.urls import open_url
 
 from .evaluate import active
 from .outputs.text import differences, headline
@@ -132,9 +133,8 @@ def _webhook(address: str, message: Message, form: str) -> None:
     body = {"text": message.text} if form == "slack" else {"title": message.title, "text": message.text, **message.data}
     if not address.startswith(("https://", "http://")):
         raise ValueError("a webhook is an http or https address")
-    request = urllib.request.Request(address, json.dumps(body, default=str).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=SECONDS):
-        pass
+    headers = {"Content-Type": "application/json"}
+    open_url(address, method="POST", data=json.dumps(body, default=str).encode(), headers=headers, timeout=SECONDS).close()
 
 
 def _mail(settings: Mapping[str, Any], message: Message) -> None:
