@@ -156,6 +156,24 @@ def test_xfs_is_made_labelled_and_grown(guest: Guest, name: str, options: dict[s
         guest.call("runs", [{**declared, "state": "absent"}])
 
 
+def test_growth_is_one_run_of_the_role(guest: Guest) -> None:
+    """The inventory tells the declared size; the machine sees it a moment later, and partition and filesystem follow in the same run."""
+    role, mounts = "ansible.builtin.include_role", {"data_disk_mounts": [{"volume": "images", "path": "/srv/growing", "timeout": 180}]}
+    task = {role: {"name": "steadfast.ec2.data_disk"}, "vars": mounts}
+    with guest.with_volume("late") as volume:
+        (mounted,) = guest.call("runs", [{"volume": volume, "path": "/srv/growing"}])
+        timer = threading.Timer(10, lambda: guest.machine.resize(volume, 1024 * MIB))
+        timer.start()
+        guest.play(task, ec2={"volumes": {"images": {"id": volume, "device": "/dev/sdf", "size": 1}}})
+        timer.join()
+        size = int(guest.shell("df --output=size -m /srv/growing | tail -1"))
+        (again,) = guest.call("runs", [{"volume": volume, "path": "/srv/growing"}])
+        guest.call("runs", [{"volume": volume, "path": "/srv/growing", "state": "absent"}])
+    assert mounted.get("changed"), mounted
+    assert size > 900
+    assert again.get("changed") is False
+
+
 CUT: list[dict[str, Any]] = [
     {"steps": 1},  # the partition is in the table
     {"steps": 3},  # the filesystem is made
