@@ -67,7 +67,7 @@ class Checks:
         """`scripts/drift COMMAND`; the inventory and the playbook are given to ansible-playbook where it is run."""
         policy = ["--policy", str(self.folder / "policy.json")] if (self.folder / "policy.json").exists() else []
         rest = ["--", "-i", "hosts.ini", *ansible] if command in ("run", "record", "apply", "correct") else []
-        if rest and not any(one.endswith((".yml", ".drift")) for one in ansible):
+        if rest and not any(one.endswith(".yml") or one.startswith("steadfast.ec2.") for one in ansible):
             rest.append("site.yml")
         done = self.call(DRIFT, command, "--directory", str(self.state), *policy, *arguments, *rest, **environment)
         return Outcome(done.returncode, done.stdout + done.stderr, self.report())

@@ -30,6 +30,9 @@ NOT_DECLARED = frozenset(
     )
 )
 
+#: What is declared as a part of something else.
+OWNERS = {"volume": "instance", "elastic_ip": "instance"}
+
 
 def tokens_of(result: Mapping[str, Any], action: str, difference: Difference, redactor: Redactor) -> dict[str, str]:
     """{part: hash} of the part of a task's declaration that a difference is about. Empty where the result does not tell."""
@@ -69,7 +72,7 @@ def _parts(difference: Difference, tokens: Mapping[str, str]) -> list[str]:
     name = difference.name.removeprefix(f"{difference.kind} ")
     members = [part for part in tokens if "/" in part]
     owners = [part for part in members if _owns(part.split("/", 1)[1], name)]
-    kinds = [part for part in owners if part.startswith(f"{difference.kind}s/")]
+    kinds = [part for part in owners if part.startswith(f"{OWNERS.get(difference.kind, difference.kind)}s/")]
     return ["options", *(kinds or owners)]
 
 

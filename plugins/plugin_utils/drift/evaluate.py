@@ -120,7 +120,7 @@ def _kind(finding: Mapping[str, Any], run: Run, history: Mapping[str, Any]) -> s
     if finding["kind"] != "drift":
         return str(finding["kind"])
     names = (finding["host"], finding["role"], finding["file"], finding["task"], finding["item"])
-    applied = history["applied"].get(f"{finding['playbook']}\x1f{settled_key(*names)}")
+    applied = history["applied"].get(settled_key(*names), {}).get("tokens")
     was_applied = f"{finding['playbook']}\x1f{finding['host']}" in history["applied_hosts"]
     return "pending" if is_pending(finding.get("tokens") or {}, applied, was_applied) else "drift"
 

@@ -125,8 +125,7 @@ def apply_recorded(history: Mapping[str, Any], run: Run) -> dict[str, Any]:
     applied = dict(history["applied"])
     hosts = dict(history["applied_hosts"])
     if not run.sliced:
-        whole = run.whole_hosts()
-        covered = {(playbook, host) for playbook in run.playbooks for host in whole}
-        applied = {key: tokens for key, tokens in applied.items() if tuple(key.split("\x1f", 2)[:2]) not in covered}
-        hosts.update({f"{playbook}\x1f{host}": run.commits for playbook, host in covered})
+        covered = {f"{playbook}\x1f{host}" for playbook in run.playbooks for host in run.whole_hosts()}
+        applied = {key: one for key, one in applied.items() if f"{one['playbook']}\x1f{key.split(chr(31), 1)[0]}" not in covered}
+        hosts.update(dict.fromkeys(covered, run.commits))
     return {**history, "applied": {**applied, **run.settled}, "applied_hosts": hosts}

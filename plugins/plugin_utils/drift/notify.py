@@ -17,8 +17,6 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.urls import open_url
-
 from .evaluate import active
 from .outputs.text import differences, headline
 from .policy import SEVERITIES
@@ -133,6 +131,8 @@ def _webhook(address: str, message: Message, form: str) -> None:
     body = {"text": message.text} if form == "slack" else {"title": message.title, "text": message.text, **message.data}
     if not address.startswith(("https://", "http://")):
         raise ValueError("a webhook is an http or https address")
+    from ansible.module_utils.urls import open_url  # an evaluation without webhooks does not need it
+
     headers = {"Content-Type": "application/json"}
     open_url(address, method="POST", data=json.dumps(body, default=str).encode(), headers=headers, timeout=SECONDS).close()
 

@@ -63,6 +63,11 @@ class Source:
         )
 
 
+def in_collection(path: str) -> bool:
+    """Whether it is installed as a part of a collection."""
+    return bool(_COLLECTION.match(f"{path}/"))
+
+
 def relative_file(path: str, root: Path) -> str:
     """The same for everybody who has the same code, wherever it is checked out."""
     if _COLLECTION.match(path):

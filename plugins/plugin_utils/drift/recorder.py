@@ -15,7 +15,7 @@ from typing import Any, TextIO
 
 from .declared import all_tokens
 from .fleet import Redaction, expected_hosts
-from .observe import NOT_A_STATE, Observer, Source
+from .observe import NOT_A_STATE, Observer, Source, in_collection, relative_file
 
 SCHEMA = 1
 
@@ -47,12 +47,13 @@ class Recorder:
 
     def open(self, about: Mapping[str, Any]) -> None:
         """Begin the record of a playbook. `about`: what was asked for on the command line."""
-        self.root, commit = repository(Path(about["basedir"]))
+        # what is declared for a playbook of a collection is where it is run, not where the collection is installed
+        self.root, commit = repository(Path.cwd() if in_collection(str(about["basedir"])) else Path(about["basedir"]))
         self.check = self.settings.mode == "check" or (self.settings.mode == "auto" and bool(about["check"]))
         if self._stream is None:
             self._stream = self._new_file()
         rest = {key: value for key, value in about.items() if key not in ("basedir", "playbook", "check")}
-        playbook = relative(str(about["playbook"]), self.root)
+        playbook = relative_file(str(Path(about["playbook"]).absolute()), self.root)
         self._write(
             {"type": "playbook", "schema": SCHEMA, "run": self.settings.run, "shard": self.settings.shard, "started": time.time()}
             | {"playbook": playbook, "check": self.check, **commit, **rest}
@@ -206,14 +207,6 @@ def is_aggregate(result: Any) -> bool:
         and isinstance(data.get("results"), list)
         and data["results"]
     )
-
-
-def relative(path: str, root: Path) -> str:
-    """`path` as it is in the repository; the name of a collection's playbook stays."""
-    try:
-        return str(Path(path).resolve().relative_to(root))
-    except ValueError:
-        return path
 
 
 def repository(folder: Path) -> tuple[Path, dict[str, Any]]:

@@ -35,8 +35,8 @@ class Run:
     #: {host: {ok, changed, failures, …}} of the hosts that were looked at
     hosts: dict[str, dict[str, int]] = field(default_factory=dict)
     findings: list[dict[str, Any]] = field(default_factory=list)
-    #: {task on host: {part: hash}} of what an apply declared
-    settled: dict[str, dict[str, str]] = field(default_factory=dict)
+    #: {task on host: {playbook, tokens}} of what an apply declared
+    settled: dict[str, dict[str, Any]] = field(default_factory=dict)
     empty_plays: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
@@ -129,7 +129,7 @@ def _add(run: Run, records: list[dict[str, Any]], name: str) -> Iterator[Problem
         elif kind == "empty_play":
             run.empty_plays.append(str(record["name"]))
         elif kind == "settled":
-            run.settled[f"{playbook}\x1f{record['at']}"] = record["tokens"]
+            run.settled[str(record["at"])] = {"playbook": playbook, "tokens": record["tokens"]}
         elif kind == "finding":
             run.findings.append({**record, "playbook": playbook})
         elif kind == "end":
