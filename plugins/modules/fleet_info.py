@@ -37,6 +37,11 @@ options:
     description: Whether values that a new resource would get anyway are written out too.
     type: bool
     default: false
+  details:
+    description: Whether to ask for what AWS tells of one instance at a time only, with a few calls for each. These are the protection
+      against termination and stop, the shutdown behaviour, CPU credits, and whether there are user data.
+    type: bool
+    default: false
   parts:
     description: The kinds of resources that are declared; the others are only referred to.
     type: list
@@ -72,6 +77,7 @@ EXAMPLES = r"""
   steadfast.ec2.fleet_info:
     name: shop-dev
     complete: true
+    details: true
 """
 
 RETURN = r"""

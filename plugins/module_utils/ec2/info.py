@@ -35,6 +35,7 @@ _FLEET_INFO = {
     "tags": {"type": "dict"},
     "filters": {"type": "dict"},
     "complete": {"type": "bool", "default": False},
+    "details": {"type": "bool", "default": False},
     "parts": {"type": "list", "elements": "str", "choices": list(to_declaration.PARTS), "default": list(to_declaration.PARTS)},
 }
 
@@ -53,7 +54,7 @@ def _fleet(client: Client, options: Options) -> Dict[str, Any]:
     filters, selected = selection("instances", options)
     if selected and any(not one["Values"] for one in filters):
         raise InvalidInput("ids, tags or filters are given, but empty", do="Leave them out to have what the fleet owns.")
-    world = look_up.for_fleet(client, filters, str(options["name"]))
+    world = look_up.for_fleet(client, filters, str(options["name"]), options["details"])
     found = to_declaration.fleet(world, str(options["name"]), options["complete"], options["parts"])
     return {"declaration": found.declaration, "notes": list(found.notes)}
 

@@ -11,7 +11,9 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence, Tuple
 from ..aws import tags as tag_words
 from ..aws.client import CONCURRENCY, Client
 from . import facts
+from .instance.shown import DETAILS
 from .read import FILTER_VALUES
+from .read_details import with_details
 from .world import World
 
 Raw = List[Dict[str, Any]]
@@ -38,6 +40,7 @@ KINDS: Mapping[str, Kind] = {
     "elastic_ips": Kind("DescribeAddresses", "Addresses", "allocation-id"),
     "snapshots": Kind("DescribeSnapshots", "Snapshots", "snapshot-id", extra=(("OwnerIds", ["self"]),)),
     "images": Kind("DescribeImages", "Images", "image-id", "name", (("Owners", ["self"]),)),
+    "all_images": Kind("DescribeImages", "Images", "image-id", "name"),
     "zones": Kind("DescribeAvailabilityZones", "AvailabilityZones", "zone-id", "zone-name"),
     "instance_types": Kind("DescribeInstanceTypes", "InstanceTypes", "instance-type", "instance-type"),
     "offerings": Kind("DescribeInstanceTypeOfferings", "InstanceTypeOfferings", "instance-type", "instance-type"),
@@ -115,8 +118,11 @@ def belonging(client: Client, found: Mapping[str, Raw]) -> Calls:
     return calls
 
 
-def for_fleet(client: Client, filters: Sequence[Mapping[str, Any]], fleet: str) -> World:
-    """What `fleet` owns (no `filters`), or the instances that pass `filters` and what belongs to them."""
+def for_fleet(client: Client, filters: Sequence[Mapping[str, Any]], fleet: str, details: bool = False) -> World:
+    """What `fleet` owns (no `filters`), or the instances that pass `filters` and what belongs to them.
+
+    `details`: also what is told of one instance at a time only, a few calls for each.
+    """
     own = [{"Name": f"tag:{tag_words.FLEET}", "Values": [fleet]}]
     owned = ("key_pairs", "security_groups", "instances", "volumes", "elastic_ips")
     if filters:
@@ -126,19 +132,22 @@ def for_fleet(client: Client, filters: Sequence[Mapping[str, Any]], fleet: str) 
     more = at_once({**belonging(client, {"instances": found["instances"]}), **_referred(client, found)})
     for kind, raws in more.items():
         found[kind] = [*found.get(kind, ()), *raws]
-    return world(client.region, fleet, found)
+    seen = world(client.region, fleet, found)
+    live = {str(fact["id"]) for fact in seen.instances if fact["state"] not in facts.GONE}
+    return with_details(client, seen, dict.fromkeys((*DETAILS, "user_data"), live)) if details and live else seen
 
 
 def _referred(client: Client, found: Mapping[str, Raw]) -> Calls:
-    """Key pairs, groups and subnets that instances use and that were not found yet."""
+    """Key pairs, groups, subnets and images that instances use and that were not found yet."""
     live = [raw for raw in _instances(found["instances"]) if raw["State"]["Name"] not in facts.GONE]
     groups = {group["GroupId"] for raw in live for group in (facts.primary_interface(raw).get("Groups") or raw.get("SecurityGroups") or ())}
     wanted = {
         "key_pairs": {raw["KeyName"] for raw in live if raw.get("KeyName")} - {raw["KeyName"] for raw in found.get("key_pairs", ())},
         "security_groups": groups - {raw["GroupId"] for raw in found.get("security_groups", ())},
         "subnets": {raw["SubnetId"] for raw in live if raw.get("SubnetId")},
+        "all_images": {raw["ImageId"] for raw in live},
     }
-    words = {"key_pairs": "key-name", "security_groups": "group-id", "subnets": "subnet-id"}
+    words = {"key_pairs": "key-name", "security_groups": "group-id", "subnets": "subnet-id", "all_images": "image-id"}
     return {kind: _asking(client, kind, [{"Name": words[kind], "Values": sorted(values)}]) for kind, values in wanted.items() if values}
 
 
@@ -162,6 +171,7 @@ def world(region: str, fleet: Any, found: Mapping[str, Raw]) -> World:
         elastic_ips=addresses,
         raw={raw["InstanceId"]: raw for raw in raws},
         zones=zones,
+        images=tuple(found.get("all_images", ())),
         subnets={raw["SubnetId"]: raw for raw in found.get("subnets", ())},
     )
 

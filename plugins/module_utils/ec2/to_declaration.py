@@ -17,33 +17,13 @@ from . import facts
 from . import rules as rule_words
 from .counts import with_counts, without_ids
 from .rules import Rule
+from .to_instance import write_instance, write_performance
 from .world import Facts, World
 
 PARTS = ("key_pairs", "security_groups", "instances", "volumes", "elastic_ips")
 Options = Dict[str, Any]
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._ +=:@()-]*$")
-#: What a new instance gets anyway: the collection's own default, and those of AWS.
-_METADATA_DEFAULTS = {
-    "http_tokens": "required",
-    "http_endpoint": "enabled",
-    "http_put_response_hop_limit": 1,
-    "http_protocol_ipv6": "disabled",
-    "instance_metadata_tags": "disabled",
-}
-_METADATA_WORDS = {
-    "http_tokens": "HttpTokens",
-    "http_endpoint": "HttpEndpoint",
-    "http_put_response_hop_limit": "HttpPutResponseHopLimit",
-    "http_protocol_ipv6": "HttpProtocolIpv6",
-    "instance_metadata_tags": "InstanceMetadataTags",
-}
-#: Performance that can be declared, by type of volume, with what AWS gives without it (None: it has to be declared).
-_PERFORMANCE: Mapping[str, Mapping[str, Optional[int]]] = {
-    "gp3": {"iops": 3000, "throughput": 125},
-    "io1": {"iops": None},
-    "io2": {"iops": None},
-}
 _DEFAULT_EGRESS = (Rule(rule_words.ALL, None, None, "cidr", "0.0.0.0/0"),)
 
 
@@ -199,21 +179,16 @@ def _ordered(option: Options) -> Options:
 
 
 def _instance(fact: Facts, name: str, work: _Work) -> Options:
-    raw = work.world.raw.get(str(fact["id"]), {})
     options: Options = {"name": name, "id": fact["id"], "image": fact["image_id"], "instance_type": fact["instance_type"]}
     work.default(options, "key_pair", fact["key_pair"], None)
     _placement(fact, options, work)
     groups = _group_names(fact, work)
     if work.complete or groups != ["default"]:
         options["security_groups"] = groups
-    for part, values in (("metadata_options", _metadata(raw, work)), ("placement", _place(raw, work))):
-        if values:
-            options[part] = values
-    for attribute, usual in (("iam_instance_profile", None), ("monitoring", False), ("ebs_optimized", False)):
-        work.default(options, attribute, fact[attribute], usual)
+    write_instance(options, fact, work.world, "volumes" in work.parts, work.default)
     state = "running" if fact["state"] in ("pending", "running") else "stopped"
     work.default(options, "state", state, "running")
-    if tag_words.USER_DATA in fact["tags"]:
+    if tag_words.USER_DATA in fact["tags"] or work.world.details.get(str(fact["id"]), {}).get("user_data"):
         work.note("instance", fact, "has user data, which are not given out because they may hold secrets; declare them yourself")
     _register(fact, name, work)
     parts = [_volume(one, name, work) for one in _data_volumes(fact, work)]
@@ -240,22 +215,6 @@ def _group_names(fact: Facts, work: _Work) -> List[str]:
     ours = {group["id"] for group in work.world.security_groups if work.declares(group)} if "security_groups" in work.parts else set()
     named = [group["name"] if group["id"] in ours or group["name"] == "default" else group["id"] for group in fact["security_groups"]]
     return sorted(str(name) for name in named)
-
-
-def _metadata(raw: Mapping[str, Any], work: _Work) -> Options:
-    there = raw.get("MetadataOptions") or {}
-    options: Options = {}
-    for name, word in _METADATA_WORDS.items():
-        work.default(options, name, there.get(word), _METADATA_DEFAULTS[name])
-    return options
-
-
-def _place(raw: Mapping[str, Any], work: _Work) -> Options:
-    there = raw.get("Placement") or {}
-    options: Options = {}
-    for name, word, usual in (("tenancy", "Tenancy", "default"), ("group", "GroupName", ""), ("partition", "PartitionNumber", None)):
-        work.default(options, name, there.get(word) or None, usual)
-    return options
 
 
 def _data_volumes(fact: Facts, work: _Work) -> List[Facts]:
@@ -286,13 +245,13 @@ def _volume(fact: Facts, member: str, work: _Work) -> Optional[Options]:
         return None
     options: Options = {"name": name, "id": fact["id"], "size": fact["size"]}
     work.default(options, "type", fact["type"], "gp3")
-    for word, usual in _PERFORMANCE.get(str(fact["type"]), {}).items():
-        work.default(options, word, fact[word], usual)
+    write_performance(options, fact, work.default)
     work.default(options, "device", fact["device"], None)
     work.default(options, "snapshot", fact["snapshot_id"], None)
     work.default(options, "encrypted", fact["encrypted"], False)
     work.default(options, "kms_key_id", fact["kms_key_id"], None)
     work.default(options, "delete_on_termination", fact["delete_on_termination"], False)
+    work.default(options, "multi_attach", fact["multi_attach"], False)
     _register(fact, f"{member}/{name}", work)
     return options
 

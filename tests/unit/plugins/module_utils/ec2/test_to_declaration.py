@@ -173,3 +173,33 @@ def test_a_fleet_of_any_size_is_described_in_a_few_calls() -> None:
     described(account)
     assert len(account.calls) - before <= 10
     assert all(call.startswith("Describe") for call in account.calls[before:])
+
+
+def test_what_only_some_instances_have_comes_back_too() -> None:
+    """Root volume, placement, monitoring; and with details what AWS tells of one instance at a time."""
+    account = Account()
+    extras = {
+        "root_volume": {"size": 20},
+        "placement": {"group": "near"},
+        "monitoring": True,
+        "termination_protection": True,
+        "shutdown_behavior": "terminate",
+    }
+    run(account, {**FULL, "instances": [{**FULL["instances"][0], **extras, "user_data": "true"}]})
+    details = ("termination_protection", "shutdown_behavior")
+    for asked in (False, True):
+        found = to_declaration.fleet(look_up.for_fleet(Api(account), (), "shop", asked), "shop")
+        [web] = found.declaration["instances"]
+        expected = {name: value for name, value in extras.items() if asked or name not in details}
+        assert {name: web[name] for name in extras if name in web} == expected
+        assert changes(account, found) == []
+
+
+def test_the_root_volume_is_written_where_its_image_is_gone() -> None:
+    """Nothing else says what is usual then."""
+    account = Account()
+    run(account, FULL)
+    assert "root_volume" not in described(account).declaration["instances"][0]
+    account.images = ()
+    found = described(account)
+    assert found.declaration["instances"][0]["root_volume"] == {"size": 8, "type": "gp3"}
