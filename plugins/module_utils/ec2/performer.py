@@ -184,18 +184,22 @@ class Ec2Performer(Performer):
         return {}
 
     def _create_group(self, params: Mapping[str, Any]) -> Response:
-        """A group that appeared meanwhile is taken only if it carries the same tags, so it is the one meant."""
+        """A group that appeared meanwhile is the one meant if it carries the same tags and description: its answer was lost."""
         try:
             return self._client.call("CreateSecurityGroup", params)
         except CallFailed as error:
-            filters = _identity_filters(params)
-            if error.code != "InvalidGroup.Duplicate" or not filters:
+            if error.code != "InvalidGroup.Duplicate":
                 raise
-            filters.append({"Name": "group-name", "Values": [params["GroupName"]]})
-            found = self._client.pages("DescribeSecurityGroups", "SecurityGroups", {"Filters": filters})
-            if not found:
-                raise
-            return found[0]
+            filters = [*_identity_filters(params), {"Name": "group-name", "Values": [params["GroupName"]]}]
+            for seconds in (0.0, *_LOOKS):
+                self._sleep(seconds)
+                found = self._client.pages("DescribeSecurityGroups", "SecurityGroups", {"Filters": filters})
+                same = [raw for raw in found if raw["Description"] == params["Description"]]
+                if len(same) == 1:
+                    return same[0]
+                if found:
+                    raise
+            raise
 
     def _import_key(self, params: Mapping[str, Any]) -> Response:
         """A key pair that appeared meanwhile is taken only if it is the same key."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steadfast.ec2.plugins.module_utils.aws.client import Client, Connection
-from ansible_collections.steadfast.ec2.plugins.module_utils.ec2 import declare
+from ansible_collections.steadfast.ec2.plugins.module_utils.ec2 import declare, definitions
 from ansible_collections.steadfast.ec2.plugins.module_utils.ec2.fleet import Fleet
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import CallFailed, SteadfastError
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.execute import Limits
@@ -93,6 +93,18 @@ def test_a_fleet_gets_there_in_bad_weather(faulty: Sandbox, tmp_path: Path) -> N
     assert in_account(faulty) == complete
     assert stormy <= 2 * calm
     assert not run(faulty, options)[0].plan.changed
+
+
+@pytest.mark.parametrize("fleet", ["shop", None])
+def test_a_group_whose_answer_was_lost_is_not_a_stranger(faulty: Sandbox, fleet: str | None) -> None:
+    """It is there already when it is asked for again, and not visible for two seconds more."""
+    options = {"name": "web", "description": "web servers", "rules": [{"ports": ["80"], "cidr": ["0.0.0.0/0"]}], "fleet": fleet}
+    connection = {"region": "us-east-1", "access_key": "sandbox", "secret_key": "sandbox", "endpoint_url": faulty.endpoint}
+    params = {**options, **connection, "state": "present", "purge_tags": True, "wait_timeout": 60}
+    faulty.faults(lose_responses=1, read_lag=2)
+    assert definitions.SECURITY_GROUP.run(params, False)["changed"]
+    faulty.faults(**NO_FAULTS)
+    assert not definitions.SECURITY_GROUP.run(params, True)["changed"]
 
 
 def test_reset_connections_are_tried_again(faulty: Sandbox, tmp_path: Path) -> None:
