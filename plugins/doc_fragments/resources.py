@@ -16,6 +16,13 @@ fleet:
   description:
     - The fleet that owns the resource. It is then found by the fleet's tags instead of its C(Name) tag.
   type: str
+adopt:
+  description:
+    - Whether what exists under the declared name and belongs to no fleet becomes the fleet's. Only tags are put on it, which the plan
+      shows; two that fit are an error that names both.
+    - Without O(fleet) it means nothing, because then the name alone counts.
+  type: bool
+  default: false
 tags:
   description:
     - The tags of the resource, beside the ones that the collection sets to find it again.
@@ -118,6 +125,15 @@ _FLEET = {
     "key_pairs": {"description": "Key pairs.", "type": "list", "elements": "dict", "suboptions": _part(_options(KEY_PAIR))},
     "security_groups": {"description": "Security groups.", "type": "list", "elements": "dict", "suboptions": _part(_GROUP)},
     "instances": {"description": "Instances, with their volumes and addresses.", "type": "list", "elements": "dict", "suboptions": _MEMBER},
+    "adopt": {
+        "description": [
+            "Whether what exists under a declared name and belongs to no fleet becomes this fleet's.",
+            "Instances, volumes and addresses are found by their C(Name) tag, the latter two also on their instance; key pairs and "
+            "groups by their names. Only tags are put on them, which the plan shows; two that fit are an error that names both.",
+        ],
+        "type": "bool",
+        "default": False,
+    },
     "prune": {
         "description": "Whether what the fleet owns and no longer declares is deleted. When it is not, RV(notes) names it.",
         "type": "bool",

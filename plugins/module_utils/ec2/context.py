@@ -79,9 +79,15 @@ class Context:
                 do="Choose another name, or declare it only there and refer to it by name.",
             )
 
+    def _referred(self, reference: str) -> Optional[Facts]:
+        """The instance that a reference means; a name that is declared means the fleet's own, also before it exists."""
+        if self.declaration.fleet and reference in self.instances:
+            return self.world.instance(reference)
+        return self.world.referred_instance(reference)
+
     def instance_id(self, reference: str, where: str) -> Id:
         """The id of an instance that exists, or a Ref to one that this plan creates."""
-        found = self.world.referred_instance(reference)
+        found = self._referred(reference)
         if found and found["id"] in self.renewed:
             return Ref("instance", self.renewed[found["id"]][0], "id")
         if found:
@@ -127,7 +133,7 @@ class Context:
 
     def zone_of_instance(self, name: str) -> Any:
         """The zone an instance is in or will be in: a name, or a Ref where only the API decides."""
-        found = self.world.referred_instance(name)
+        found = self._referred(name)
         if found:
             return self.renewed[found["id"]][1] if found["id"] in self.renewed else found["zone"]
         member = self.instances[name]

@@ -144,6 +144,8 @@ class Declaration:
     #: Whether what the fleet owns is looked through as a whole, so that what is no longer declared is seen.
     whole: bool = False
     prune: bool = False
+    #: Whether what exists under a declared name and belongs to no fleet becomes this fleet's.
+    adopt: bool = False
     delete_volumes: Any = False
     max_deletions: Optional[int] = None
     purge_tags: bool = True

@@ -60,6 +60,7 @@ def fleet(options: Options) -> Declaration:
         volumes=tuple(volumes),
         elastic_ips=tuple(addresses),
         prune=bool(options.get("prune")),
+        adopt=bool(options.get("adopt")),
         purge_tags=bool(options.get("purge_tags", True)),
         **common,
     )

@@ -134,6 +134,7 @@ _FLEET = {
     "security_groups": _part(_SECURITY_GROUP),
     "instances": {**_part(_INSTANCE, **_MEMBER), "mutually_exclusive": _ONE_USER_DATA},
     "prune": {"type": "bool", "default": False},
+    "adopt": {"type": "bool", "default": False},
     "delete_volumes": {"type": "raw", "default": False},
     "max_deletions": {"type": "int"},
     "my_ip": {"type": "str"},
@@ -145,6 +146,7 @@ def _alone(options: Options, **more: Any) -> Dict[str, Any]:
     """Options as a module of its own."""
     common = {
         "fleet": {"type": "str"},
+        "adopt": {"type": "bool", "default": False},
         "tags": _TAGS,
         "purge_tags": {"type": "bool", "default": True},
         "state": _STATE,
@@ -166,7 +168,7 @@ def _run(declared: Callable[[Options], Declaration], noun: str) -> Callable[[Opt
 def _single(noun: str, plural: str, part: Callable[[Options], Any]) -> Callable[[Options, bool], Dict[str, Any]]:
     def declared(params: Options) -> Declaration:
         only: Dict[str, Any] = {plural: (part(params),), "my_ip": params.get("my_ip")}
-        return Declaration(fleet=params.get("fleet"), purge_tags=params["purge_tags"], **only)
+        return Declaration(fleet=params.get("fleet"), purge_tags=params["purge_tags"], adopt=params["adopt"], **only)
 
     return _run(declared, noun)
 

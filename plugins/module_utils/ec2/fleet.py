@@ -13,6 +13,7 @@ from ..engine.execute import Limits, execute
 from ..engine.plan import Change, Plan
 from ..engine.reconcile import Target
 from . import attachment, elastic_ip, facts, key_pair, security_group, volume
+from .adopt import adopted, explained
 from .context import Context, nothing
 from .declaration import Declaration
 from .instance import resource as instance
@@ -54,7 +55,7 @@ class Fleet(Target):
 
     def read(self) -> World:
         """The actual state of everything concerned."""
-        world = self._reader.read()
+        world = adopted(self._declaration, self._reader.read())
         context = Context(self._declaration, world)
         return with_details(self._client, world, questions(context, _going(context).instance.values()))
 
@@ -86,6 +87,7 @@ def plan(declaration: Declaration, world: World) -> Plan:
     changes += _already_absent(declaration, going)
     changes += _left_alone(context, going)
     _limit_deletions(changes, declaration)
+    changes = explained(changes, world)
     return Plan(tuple(sorted(changes, key=lambda change: (change.action == "delete", list(KINDS).index(change.kind), change.name))))
 
 

@@ -61,7 +61,7 @@ class Reader:
         """The actual state of everything concerned."""
         found: Dict[str, Any] = dict(self._lasting)
         with ThreadPoolExecutor(max_workers=CONCURRENCY, thread_name_prefix="read") as pool:
-            for phase in (self._first, self._second):
+            for phase in (self._first, self._second, self._third):
                 started = {name: pool.submit(call) for name, call in phase(found).items()}
                 for name, future in started.items():
                     answer = future.result()
@@ -126,7 +126,7 @@ class Reader:
 
     def _second(self, found: Mapping[str, Any]) -> Calls:
         """What can be asked only when it is known what is missing."""
-        declaration, calls = self._declaration, self._missing(found)
+        declaration, calls = self._declaration, {**self._to_adopt(found), **self._missing(found)}
         live = [raw for raw in _instances(found) if raw["State"]["Name"] not in facts.GONE]
         names = {name for raw in live for name in (_tag(raw, tag_words.MEMBER), _tag(raw, tag_words.NAME))}
         if not declaration.fleet and declaration.instances and live:
@@ -146,6 +146,38 @@ class Reader:
         subnet_ids = {one.subnet_id for one in to_create if one.subnet_id}
         if subnet_ids and "subnets" not in found:
             calls["subnets"] = lambda: self._client.pages("DescribeSubnets", "Subnets", {"Filters": [_filter("subnet-id", subnet_ids)]})
+        return calls
+
+    def _third(self, found: Mapping[str, Any]) -> Calls:
+        """What may be adopted because it is on the instance that it is declared for, whatever its Name tag says."""
+        calls: Calls = {}
+        for kind, word in (("volumes", "attachment.instance-id"), ("elastic_ips", "instance-id")) if self._adopts else ():
+            there = {_tag(raw, tag_words.MEMBER) for raw in found.get(kind, ())}
+            holders = {one.instance for one in getattr(self._declaration, kind) if one.instance and one.name not in there}
+            live = [raw for raw in _instances(found) if raw["State"]["Name"] not in facts.GONE]
+            ids = [raw["InstanceId"] for raw in live if holders & {_tag(raw, tag_words.MEMBER), _tag(raw, tag_words.NAME)}]
+            if ids:
+                calls[kind] = self._all_of(kind, word, sorted(ids))
+        return calls
+
+    def _all_of(self, kind: str, word: str, values: Sequence[str]) -> Callable[[], Raw]:
+        """By a filter that may have more values than one request takes."""
+        portions = [values[start : start + FILTER_VALUES] for start in range(0, len(values), FILTER_VALUES)]
+        return lambda: [raw for some in portions for raw in self._describe(kind, [_filter(word, some)])()]
+
+    @property
+    def _adopts(self) -> bool:
+        return bool(self._declaration.adopt and self._declaration.fleet)
+
+    def _to_adopt(self, found: Mapping[str, Any]) -> Calls:
+        """By their Name tags, what is declared and not the fleet's yet."""
+        calls: Calls = {}
+        for kind in ("instances", "volumes", "elastic_ips") if self._adopts else ():
+            every = _instances(found) if kind == "instances" else found.get(kind, ())
+            there = {_tag(raw, tag_words.MEMBER) for raw in every}
+            names = {one.name for one in getattr(self._declaration, kind) if one.state != "absent"} - there
+            if names:
+                calls[kind] = self._named(kind, {tag_words.readable(name) for name in names})
         return calls
 
     def _images(self, image: Image) -> Raw:

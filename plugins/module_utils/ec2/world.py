@@ -39,6 +39,8 @@ class World:
     my_ip: Optional[str] = None
     #: {name: id} of the prefix lists that were asked for by name
     prefix_lists: Mapping[str, str] = field(default_factory=dict)
+    #: {id of what this run adopts: its name}
+    adopted: Mapping[str, str] = field(default_factory=dict)
     key_files: Mapping[str, KeyFile] = field(default_factory=dict)
     #: {path: what is in it}
     user_data: Mapping[str, bytes] = field(default_factory=dict)
