@@ -26,6 +26,8 @@ class Kind:
     grow: Tuple[str, ...]
     relabel: Tuple[str, ...]
     longest_label: int
+    #: Whether `relabel` takes a label with blanks in it.
+    blanks: bool = True
     #: Bytes per inode that a new one is made with; 0: inodes are made when needed.
     bytes_per_inode: int = 0
     #: How an unmounted one gets another UUID: commands, and the exit codes that mean success.
@@ -54,8 +56,9 @@ KINDS: Dict[str, Kind] = {
         make=("mkfs.xfs", "-q", "-m", "uuid={uuid}", "{node}"),
         make_label=("-L", "{label}"),
         grow=("xfs_growfs", "{path}"),
-        relabel=("xfs_io", "-c", 'label -s "{label}"', "{path}"),
+        relabel=("xfs_io", "-c", "label -s {label}", "{path}"),
         longest_label=12,
+        blanks=False,
         renew=((("xfs_admin", "-U", "{uuid}", "{node}"), (0,)),),
         replay="nouuid",
         taken=("-f", "-L", "-N", "uuid="),

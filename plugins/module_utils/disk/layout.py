@@ -220,6 +220,9 @@ def updated(desired: Desired, state: State, layout: Layout) -> List[Change]:
             do="Use a shorter one.",
         )
     if desired.label is not None and desired.label != node.signature.label:
+        if re.search(r"\s", desired.label) and not layout.kind.blanks:
+            do = "Leave the blanks out."
+            raise InvalidInput(f"{layout.kind.name} takes blanks only when it is made", resource="label", found=desired.label, do=do)
         before["label"], after["label"] = node.signature.label, desired.label
         steps.append(command(filled(layout.kind.relabel, **values)))
     if desired.grow and state.geometry.size and layout.size - state.geometry.size >= SLACK:

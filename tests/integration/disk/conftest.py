@@ -8,6 +8,7 @@ import io
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -122,9 +123,13 @@ class Guest:
         self.wait(before)
 
     @contextmanager
-    def with_volume(self, name: str, size: int = SIZE, **options: Any) -> Iterator[str]:
-        """A volume that is attached for a while; its id."""
-        disks.create(self.file(name), size)
+    def with_volume(self, name: str, size: int = SIZE, source: Path | None = None, **options: Any) -> Iterator[str]:
+        """A volume that is attached for a while, blank or a copy of `source`; its id."""
+        self.file(name).unlink(missing_ok=True)
+        if source is None:
+            disks.create(self.file(name), size)
+        else:
+            shutil.copyfile(source, self.file(name))
         self.machine.attach(volume_id(name), self.file(name), **options)
         try:
             yield volume_id(name)

@@ -77,11 +77,10 @@ def _mbr(kind: int, identity: int = 0x12345678) -> Made:
 
 
 def _zfs(disk: BinaryIO) -> None:
-    """Uberblocks in the first two labels; blkid looks for them on disks from 64 MiB on."""
+    """As many uberblocks as blkid asks for, which looks for them on disks from 64 MiB on."""
     disk.truncate(72 * MIB)
-    for label in (0, 256 << 10):
-        for number in range(8):
-            _at(label + (128 << 10) + number * 1024, struct.pack("<QQQ", 0x00BAB10C, 5000, number))(disk)
+    for number in range(4):
+        _at((128 << 10) + number * 1024, struct.pack("<QQQ", 0x00BAB10C, 5000, number))(disk)
 
 
 def _ext4(disk: BinaryIO, offset: int = 0, state: int = 1) -> None:

@@ -248,6 +248,12 @@ REFUSED: dict[str, tuple[Desired, State, type[SteadfastError], str]] = {
         InvalidInput,
         "longer than xfs allows",
     ),
+    "a label that what is there does not take": (
+        replace(WANTED, label="two words"),
+        done(disk=replace(MADE, partitions=(replace(PARTITION, signature=Signature("xfs", UUID)),))),
+        InvalidInput,
+        "takes blanks only when it is made",
+    ),
     "erasing on a read-only disk": (
         replace(WANTED, erase=(FOREIGN,)),
         state(replace(foreign(), read_only=True, node=replace(MADE.node, signature=Signature())), sources={}),

@@ -263,23 +263,20 @@ def stopping_after(steps: int) -> type[Anyone]:
     return Stopping
 
 
-@pytest.mark.parametrize("name", ["blank", "two partitions", "only the backup of a GPT"])
-def test_a_run_that_is_stopped_after_any_step_is_finished_by_the_next(place: Path, name: str) -> None:
-    """From a blank disk, and from one whose content was named: the end is the same, whatever was done before."""
-    for steps in range(20):
+@pytest.mark.parametrize(("name", "own"), [("blank", 8), ("two partitions", 5), ("only the backup of a GPT", 2)])
+def test_a_run_that_is_stopped_after_any_step_is_finished_by_the_next(place: Path, name: str, own: int) -> None:
+    """From a blank disk, and from one whose content was named: the end is the same, after each of its `own` steps."""
+    for steps in range(own):
         emulated = Emulated(place / str(steps))
         emulated.attach("vdb", SERIAL)
         names = () if name == "blank" else tuple(prepared(emulated, name)[1])
         declared = target(emulated, volume=VOLUME, erase=names)
-        try:
+        with pytest.raises(Stopped):
             reconcile(stopping_after(steps)(declared.desired, emulated.machine), False)
-            break
-        except Stopped:
-            finished = reconcile(declared, False)
+        finished = reconcile(declared, False)
         assert finished.actual.disk.partitions[0].signature.uuid == finished.actual.derived("filesystem")
         assert not reconcile(declared, False).plan.changed
         assert (emulated.root / "etc/fstab").read_text().count("/srv/data") == 1
-    assert steps >= 7
 
 
 def test_a_restored_snapshot_beside_its_original_gets_a_uuid_of_its_own_on_request(emulated: Emulated) -> None:
