@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import disk, ec2, inventory
+from tests.benchmarks import disk, drift, ec2, inventory
 
-BENCHMARKS = {"disk": disk.main, "ec2": ec2.main, "inventory": inventory.main}
+BENCHMARKS = {"disk": disk.main, "drift": drift.main, "ec2": ec2.main, "inventory": inventory.main}
 
 
 def main(arguments: list[str]) -> int:

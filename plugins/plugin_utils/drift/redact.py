@@ -26,7 +26,9 @@ PATTERNS = (
     re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s:@'\"]*:[^/\s@'\"]+(?=@)"),  # ://user:password@
     re.compile(r"((?:\b|_)(?:A3T[A-Z0-9]|AKIA|ASIA))[A-Z0-9]{16}\b"),  # key ids of AWS
     re.compile(r"((?i:bearer|basic) )[A-Za-z0-9._~+/=-]{8,}"),
-    re.compile(r"((?i:pass(?:word|wd|phrase)?|secret(?:[_-]?(?:access)?[_-]?key)?|token|api[_-]?key)[\"']?\s*[:=]\s*)[^\s,;}]+"),
+    re.compile(
+        r"((?i:pass(?:word|wd|phrase)?|secret(?:[_-]?(?:access)?[_-]?key)?|token|api[_-]?key)[\"']?\s*[:=]\s*)(?:\"[^\"]*\"|'[^']*'|[^\s,;}]+)"
+    ),
     re.compile(r"(\$ANSIBLE_VAULT;)[0-9A-Za-z.;\s]+"),
     re.compile(r"([?&](?i:x-amz-signature|x-amz-security-token|signature|sig)=)[^&\s]+"),  # signed addresses
     re.compile(r"(https://hooks\.slack\.com/services/)\S+"),
