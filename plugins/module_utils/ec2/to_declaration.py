@@ -264,6 +264,8 @@ def _has_address(fact: Facts, member: str, work: _Work) -> bool:
             continue
         if address["fleet"] is None or (address["fleet"] == work.fleet and address["member"] == member):
             _register(address, member, work)
+            if address["fleet"] is None and address["name"] not in (None, tag_words.readable(member)):
+                work.note("elastic_ip", address, f"its Name tag will read {member}, because a fleet names an address after its instance")
             return True
         work.note("elastic_ip", address, f"is known as {address['member']} in the fleet {address['fleet']}, and is left out")
     return False
