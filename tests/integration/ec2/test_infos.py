@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from .conftest import Playbook
-from .test_four_ways import FLEET, PUBLIC_KEY
+from .test_four_ways import FLEET, PUBLIC_KEY, WEB
 
 #: {noun: the call that is enough for it}; an instance is shown with what belongs to it.
 TWINS = {
@@ -94,3 +94,27 @@ def test_zones_and_types_of_the_region(playbook: Playbook) -> None:
     assert {"name": second["name"], "id": "use1-az2"} in found["t3.micro"]["zones"]
     assert nowhere.result["instance_types"] == []
     assert all(not answer.writes for answer in (zones, one, types, nowhere))
+
+
+def test_what_was_made_by_hand_is_taken_over_and_nothing_else_changes(playbook: Playbook) -> None:
+    """One thing at a time, without a fleet: described, applied, owned; only tags are written."""
+    by_hand = [
+        {"steadfast.ec2.key_pair": {"name": "hand", "public_key": PUBLIC_KEY}},
+        {"steadfast.ec2.security_group": {"name": "hand-sg", "rules": [{"ports": [22], "cidr": "10.0.0.0/8"}]}},
+        {"steadfast.ec2.instance": {**WEB, "key_pair": "hand", "security_groups": ["hand-sg"], "tags": {"Project": "moso"}}},
+        {"steadfast.ec2.volume": {"name": "pictures", "size": 2, "instance": "web", "tags": {"Project": "moso"}}},
+        {"steadfast.ec2.elastic_ip": {"name": "web", "instance": "web", "tags": {"Project": "moso"}}},
+    ]
+    found = playbook.run([*by_hand, {"steadfast.ec2.fleet_info": {"name": "shop", "tags": {"Project": "moso"}}}])[-1]
+    assert (found.writes, found.result["notes"], found.result["declaration"]["adopt"]) == ([], [], True)
+    taken, again, own = playbook.run(
+        [
+            {"steadfast.ec2.fleet": found.result["declaration"]},
+            {"steadfast.ec2.fleet": found.result["declaration"]},
+            {"steadfast.ec2.fleet_info": {"name": "shop"}},
+        ]
+    )
+    assert (taken.result.get("msg"), {name for change in taken.result["plan"] for name in change["steps"]}) == (None, {"CreateTags"})
+    assert len(taken.result["plan"]) == len(by_hand)
+    assert (again.result["changed"], again.writes) == (False, [])
+    assert {**own.result["declaration"], "adopt": True} == found.result["declaration"]
