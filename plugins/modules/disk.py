@@ -16,7 +16,8 @@ description:
     and whatever must be refused is refused before the first write.
   - A filesystem is only ever made on a disk that is blank. Blank means that low-level C(blkid) finds neither a filesystem nor a
     partition table, nothing at 1 MiB either, no partition, no holder, no swap and no mount, and that the disk can be opened exclusively.
-    A disk that carries one ext4 or xfs filesystem is mounted as it is. Every other disk is refused, with what was found on it.
+    A disk that carries one ext4 or xfs filesystem is mounted as it is. Every other disk is refused, with what was found on it, unless all
+    of that is named in O(erase).
   - Killed at any moment and run again, it continues where it stopped.
 extends_documentation_fragment:
   - steadfast.ec2.disk
@@ -39,6 +40,7 @@ notes:
     the services that need them. Give those services C(RequiresMountsFor=) with the path.
   - In check mode O(volume) may be V((known after apply\)), for a volume that the same run is going to create.
 seealso:
+  - module: steadfast.ec2.disk_info
   - module: steadfast.ec2.volume
 author:
   - The steadfast.ec2 authors (@steadfast-collections)
@@ -59,6 +61,12 @@ EXAMPLES = r"""
     path: /var/lib/postgresql
     filesystem: xfs
     mount_options: [noatime, nofail]
+
+- name: A volume restored from a snapshot, beside the original
+  steadfast.ec2.disk:
+    volume: vol-0fedcba9876543210
+    path: /srv/yesterday
+    duplicate_uuid: renew
 
 - name: Before the volume is detached
   steadfast.ec2.disk:

@@ -162,7 +162,8 @@ def _beside_twins(desired: Desired, state: State, layout: Layout, node: Node, tw
             found=shown,
             do=do,
         )
-    mounted = [mount.path for mount in mounts_of(state)]
+    spot = f"/run/steadfast-disk/log-{new}"
+    mounted = [mount.path for mount in mounts_of(state) if mount.path != spot]
     if mounted:
         do = "Unmount it first (`state: absent` with that path)."
         raise Busy("is mounted, so its UUID cannot be changed", resource=node.path, found=", ".join(mounted), do=do)
@@ -170,11 +171,10 @@ def _beside_twins(desired: Desired, state: State, layout: Layout, node: Node, tw
         raise Refused(
             "the new UUID is in use, too", resource=node.path, found=f"{new} on {', '.join(state.uuids[str(new)])}", do=_new_uuid(node)
         )
-    commands = [(filled(argv, uuid=new, node=node.path, path=f"/run/steadfast-disk/{new}"), ok) for argv, ok in layout.kind.renew]
+    commands = [(filled(argv, uuid=new, node=node.path), ok) for argv, ok in layout.kind.renew]
     steps = [Step(argv[0], {"argv": argv, "ok": ok}) for argv, ok in commands]
     if layout.kind.replay:
         # A log that was not written out yet, as in a snapshot of a mounted filesystem, is written out by mounting it.
-        spot = f"/run/steadfast-disk/{new}"
         aside = {"node": node.path, "kind": layout.kind.name, "path": spot, "options": layout.kind.replay}
         steps = [Step("mount_aside", aside), Step("umount", {"argv": ("umount", spot)}), *steps]
     steps.append(Step("wait_for_link", {"uuid": new}))

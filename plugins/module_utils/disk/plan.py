@@ -57,7 +57,7 @@ def _mounted_here(desired: Desired, state: State, layout: Layout) -> Optional[Mo
             found=f"{here.source} ({here.kind})",
             do=f"Unmount it, or declare another path for {desired.name}.",
         )
-    elsewhere = [mount.path for mount in ours if mount.path not in (path, content.aside(layout.uuid))]
+    elsewhere = [mount.path for mount in ours if mount.path != path and not mount.path.startswith(content.aside(""))]
     if here is None and elsewhere:
         raise Refused(
             "its filesystem is mounted elsewhere",

@@ -165,6 +165,11 @@ DONE: dict[str, tuple[Desired, State, list[str]]] = {
         ["mount_aside", "promote_content", "umount", *LINE, *MOUNT],
     ),
     "a volume that cannot be looked into unmounted, no move before": (WANTED, replace(UNMOUNTED, geometry=Geometry(GIB)), [*LINE, *MOUNT]),
+    "the same UUID twice, killed while its log was written out": (
+        replace(WANTED, duplicate_uuid="renew"),
+        state(foreign("xfs"), uuids={FOREIGN: ("vdb1", "vdc1")}, mounts=(replace(MOUNTED, path=f"/run/steadfast-disk/log-{UUID}"),)),
+        ["mount_aside", "umount", "xfs_admin", "wait_for_link", *LINE, *MOUNT],
+    ),
     "left mounted aside": (
         WANTED,
         state(MADE, mounts=(replace(MOUNTED, path=f"/run/steadfast-disk/{UUID}"),)),
