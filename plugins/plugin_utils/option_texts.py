@@ -124,7 +124,7 @@ type:
 iops:
   description:
     - Input and output operations per second, for types that have them.
-    - Size, type, operations, throughput and C(multi_attach) are changed by one request. AWS takes the next one after six hours.
+    - Size, type, operations, throughput and C(multi_attach) are changed by one request. AWS takes only a few in a day.
   type: int
 throughput:
   description: MiB per second, for V(gp3).

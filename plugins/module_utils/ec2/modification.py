@@ -4,15 +4,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Mapping, Optional
 
 from ..engine.errors import CallFailed
 
 #: Codes that say that a modification is not taken now because of an earlier one.
 TOO_SOON = ("IncorrectModificationState", "VolumeModificationRateExceeded")
-#: How long AWS makes a volume wait (EBS User Guide, "Requirements for EBS volume modifications").
-COOLDOWN = timedelta(hours=6)
 _UNDER_WAY = ("modifying", "optimizing")
 _TARGETS = ("Size", "VolumeType", "Iops", "Throughput", "MultiAttachEnabled")
 
@@ -25,20 +23,20 @@ def is_wish(found: Optional[Mapping[str, Any]], params: Mapping[str, Any]) -> bo
 
 
 def too_soon(error: CallFailed, found: Optional[Mapping[str, Any]]) -> CallFailed:
-    """`error` in words that say since when, and from when on it can be done."""
+    """`error` with the modification that is in the way. When the next is taken is AWS's to say: the rule has changed over the years.
+
+    It was six hours after the one before; the API of 2025 says four in any 24 hours, each after the one before is completed.
+    """
     state = str((found or {}).get("ModificationState") or "")
-    begun = (found or {}).get("StartTime")
-    since = when = progress = ""
-    if isinstance(begun, datetime):
-        since = f"the one before began {begun.isoformat(timespec='minutes')}, it is {state}"
-        when = f"That is not before {(begun + COOLDOWN).isoformat(timespec='minutes')}. "
-    if found and since and state in _UNDER_WAY and found.get("Progress") is not None:
-        progress = f" ({found['Progress']} %)"
+    begun, progress = (found or {}).get("StartTime"), (found or {}).get("Progress")
+    since = f"the one before began {begun.isoformat(timespec='minutes')}, it is {state}" if isinstance(begun, datetime) else ""
+    if since and state in _UNDER_WAY and progress is not None:
+        since = f"{since} ({progress} %)"
     return CallFailed(
         "the volume cannot be modified again yet",
         code=error.code,
         operation="ModifyVolume",
-        found=since + progress or error.why,
-        do="AWS takes the next modification of a volume 6 hours after the one before began, and when that is completed. "
-        f"{when}Run again then; the declaration can stay as it is. Put all changes of a volume into one run: they are one modification.",
+        found="; ".join(words for words in (since, error.why) if words),
+        do="AWS takes the next modification of a volume when the one before is completed, and only a few in a day (six hours apart, or "
+        "four in 24 hours). Run again then; the declaration can stay as it is. All changes of a volume in one run are one modification.",
     )

@@ -85,6 +85,15 @@ def test_all_that_differs_is_one_modification_and_waited_for() -> None:
     assert "DescribeVolumesModifications" in account.calls
 
 
+def test_only_what_is_declared_is_sent() -> None:
+    """A larger size neither turns a gp3 volume into another type, nor says anything about the rest."""
+    account = Account()
+    run(account, size=8, type="gp3", zone="us-east-1a")
+    [change] = run(account, size=16).plan.effective
+    assert [dict(step.params).keys() for step in change.steps] == [{"VolumeId", "Size"}]
+    assert not run(account).plan.changed
+
+
 class TooSoon(Api):
     """An API that has just modified this volume."""
 
@@ -112,14 +121,14 @@ class Ours(TooSoon):
 
 
 @pytest.mark.parametrize("api", [TooSoon, Optimizing])
-def test_a_modification_that_comes_too_soon_says_when_it_can_be_done(api: type[TooSoon]) -> None:
-    """Six hours after the one before began: the message has both times, and the API's code stays."""
+def test_a_modification_that_comes_too_soon_says_what_is_in_the_way(api: type[TooSoon]) -> None:
+    """It tells which modification is in the way, what the API itself says of the time, and the limits that AWS has; the code stays."""
     account = Account()
     run(account, size=8, zone="us-east-1a")
     with pytest.raises(CallFailed) as caught:
         run(account, api, size=16)
     assert caught.value.code == api.code
-    for words in ("6 hours", "2030-01-02T03:04", "2030-01-02T09:04", str(api.under_way["ModificationState"])):
+    for words in ("six hours", "four in 24 hours", "2030-01-02T03:04", "too soon", str(api.under_way["ModificationState"])):
         assert words in caught.value.message
     assert ("37 %" in caught.value.message) == (api is Optimizing)
 
