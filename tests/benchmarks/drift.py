@@ -69,9 +69,8 @@ def recording(checks: Checks, rounds: int, results: int) -> None:
     without, recorded = min(seconds["without"]), min(seconds["with"])
     cost = inside(checks, results)
     print(f"run of {results} results: {without:.1f} s without recording, {recorded:.1f} s with it: {(recorded / without - 1) * 100:+.1f} %")
-    print(
-        f"of that in the recorder itself: {cost:.2f} s, {cost / without * 100:.1f} % of the run, {cost / results * 1e6:.0f} µs for each result"
-    )
+    each = f"{cost / results * 1e6:.0f} µs for each result"
+    print(f"of that in the recorder itself: {cost:.2f} s, {cost / without * 100:.1f} % of the run, {each}")
 
 
 def inside(checks: Checks, results: int) -> float:

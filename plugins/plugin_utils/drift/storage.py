@@ -51,8 +51,8 @@ def write_atomic(path: Path, text: str, mode: int = 0o600) -> None:
 
 
 def write_json(path: Path, value: Any, mode: int = 0o600) -> None:
-    """`value` as JSON, replaced in one step."""
-    write_atomic(path, json.dumps(value, indent=1, sort_keys=True) + "\n", mode)
+    """`value` as JSON, replaced in one step. On one line: indenting takes ten times as long, and `jq .` does it for readers."""
+    write_atomic(path, json.dumps(value, sort_keys=True) + "\n", mode)
 
 
 def read_json(path: Path) -> Any:

@@ -89,7 +89,7 @@ def sarif(report: Mapping[str, Any]) -> str:
         "properties": {"verdict": report["verdict"], "summary": report["summary"]},
     }
     schema = "https://json.schemastore.org/sarif-2.1.0.json"
-    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps({"$schema": schema, "version": "2.1.0", "runs": [run]}, ensure_ascii=False) + "\n"
 
 
 def _finding_result(finding: Mapping[str, Any]) -> dict[str, Any]:
