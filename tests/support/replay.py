@@ -119,7 +119,7 @@ def instance(account: Account, region: str, number: int) -> str:
         "<keyName>Moso-prod-fran</keyName><amiLaunchIndex>0</amiLaunchIndex><productCodes/>"
         f"<instanceType>{TYPES[number % 3]}</instanceType><launchTime>2026-01-15T10:20:30.000Z</launchTime>"
         f"<placement><availabilityZone>{zone}</availabilityZone><groupName/><tenancy>default</tenancy></placement>"
-        "<monitoring><state>disabled</state></monitoring>"
+        f"<monitoring><state>{'enabled' if number % 2 else 'disabled'}</state></monitoring>"
         f"<subnetId>{identifier('subnet', number % 6)}</subnetId><vpcId>{identifier('vpc', 1)}</vpcId>"
         f"<privateIpAddress>{address}</privateIpAddress><ipAddress>{public}</ipAddress><sourceDestCheck>true</sourceDestCheck>"
         f"<groupSet>{groups}</groupSet><architecture>x86_64</architecture><rootDeviceType>ebs</rootDeviceType>"
@@ -162,7 +162,7 @@ def volumes(region: str, number: int) -> str:
         f"<volumeId>{identifier('vol', number * 2 + index)}</volumeId><instanceId>{identifier('i', number)}</instanceId>"
         f"<device>{device}</device><status>attached</status><attachTime>2026-01-15T10:20:31.000Z</attachTime>"
         f"<deleteOnTermination>true</deleteOnTermination></item></attachmentSet>{tag_set({'Name': name})}<volumeType>gp3</volumeType>"
-        "<iops>3000</iops><throughput>125</throughput><encrypted>true</encrypted><multiAttachEnabled>false</multiAttachEnabled></item>"
+        "<iops>3000</iops><throughput>125</throughput><encrypted>true</encrypted><multiAttachEnabled>true</multiAttachEnabled></item>"
         for index, (device, name, size) in enumerate((("/dev/xvda", "root", 8), ("/dev/sdf", "images", 20)))
     )
 
