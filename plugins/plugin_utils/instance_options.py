@@ -18,7 +18,10 @@ image:
   type: raw
   aliases: [image_id]
 instance_type:
-  description: The type, for example V(t3.micro), or a list of acceptable types, the best first. Needed for a new instance.
+  description:
+    - The type, for example V(t3.micro), or a list of acceptable types, the best first. Needed for a new instance.
+    - Where a zone has no room for a type, the other acceptable zones are tried with it, and then the next type. RV(notes) says what was
+      taken, and later runs accept any of the list.
   type: list
   elements: str
 key_pair:
@@ -148,6 +151,29 @@ placement:
       description: The partition in the placement group.
       type: int
       aliases: [partition_number]
+market:
+  description: Whether it is a spot instance. Fixed at launch.
+  type: str
+  choices: [on_demand, spot]
+spot:
+  description: How a spot instance is asked for, with O(market=spot). Told at launch, and not compared afterwards.
+  type: dict
+  suboptions:
+    max_price:
+      description: The most to pay for an hour, in US dollars. The on-demand price when it is not given.
+      type: str
+    interruption_behavior:
+      description: What happens when AWS takes it back. V(stop) and V(hibernate) make a persistent request, which is cancelled when the
+        instance is terminated.
+      type: str
+      choices: [terminate, stop, hibernate]
+wait_for:
+  description:
+    - What a launch, a start or a restart waits for. V(status_checks) waits until both status checks are passed; a replacement then takes
+      nothing from the old instance before.
+    - V(running) when it is not given. A run that changes no state does not wait.
+  type: str
+  choices: [running, status_checks]
 on_change:
   description:
     - What may be done about differences that cannot simply be changed. Each is refused unless this allows more.
@@ -181,6 +207,10 @@ on_change:
       choices: [refuse, ignore, replace]
     tenancy:
       description: It has another tenancy.
+      type: str
+      choices: [refuse, ignore, replace]
+    market:
+      description: It is a spot instance, or not.
       type: str
       choices: [refuse, ignore, replace]
     root_volume:

@@ -50,6 +50,8 @@ class Account:
         self.instances: dict[str, dict[str, Any]] = {}
         self.volumes: dict[str, dict[str, Any]] = {}
         self.addresses: dict[str, dict[str, Any]] = {}
+        #: Zones and instance types that have no room.
+        self.full: set[str] = set()
         self.hidden: dict[str, dict[str, Any]] = {}
         self.associations: dict[str, str] = {}
         self.tokens: dict[str, tuple[str, str]] = {}
@@ -310,6 +312,9 @@ class Api:
             if self.account.instances[known]["State"]["Name"] in ("shutting-down", "terminated"):
                 raise _error("IdempotentInstanceTerminated")
             return {"Instances": [self._instance(known)]}
+        where = (params.get("Placement") or {}).get("AvailabilityZone")
+        if {params["InstanceType"], where} & self.account.full:
+            raise _error("InsufficientInstanceCapacity")
         if params.get("KeyName") not in (None, *self.account.key_pairs):
             raise _error("InvalidKeyPair.NotFound")
         default = next(one["GroupId"] for one in self.account.groups.values() if one["GroupName"] == "default")
@@ -329,6 +334,7 @@ class Api:
             "RootDeviceName": "/dev/xvda",
             "PrivateIpAddress": params.get("PrivateIpAddress") or f"10.0.0.{self.account._count}",
             "EbsOptimized": params.get("EbsOptimized", False),
+            **({"InstanceLifecycle": "spot", "SpotInstanceRequestId": "sir-1"} if params.get("InstanceMarketOptions") else {}),
             "Monitoring": {"State": "enabled" if params.get("Monitoring", {}).get("Enabled") else "disabled"},
             "MetadataOptions": {"HttpTokens": "optional", **params.get("MetadataOptions", {})},
             "VpcId": VPC,
@@ -402,6 +408,18 @@ class Api:
             for volume in self.account.volumes.values():
                 if (volume["InstanceId"], volume["Device"]) == (params["InstanceId"], mapping["DeviceName"]):
                     volume["DeleteOnTermination"] = mapping["Ebs"]["DeleteOnTermination"]
+
+    def _DescribeInstanceStatus(self, params: Any) -> Any:
+        running = [one for one in params["InstanceIds"] if self.account.instances[one]["State"]["Name"] == "running"]
+        answer = []
+        for one in running:
+            looks = self.account.hidden[one]["Looks"] = self.account.hidden[one].get("Looks", 0) + 1
+            status = {"Status": "ok" if looks > 2 else "initializing"}
+            answer.append({"InstanceId": one, "InstanceStatus": status, "SystemStatus": status})
+        return {"InstanceStatuses": answer}
+
+    def _CancelSpotInstanceRequests(self, params: Any) -> Any:
+        return {}
 
     def _DescribeInstanceAttribute(self, params: Any) -> Any:
         name = params["Attribute"][0].upper() + params["Attribute"][1:]

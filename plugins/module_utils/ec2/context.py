@@ -136,16 +136,19 @@ class Context:
         found = self._referred(name)
         if found:
             return self.renewed[found["id"]][1] if found["id"] in self.renewed else found["zone"]
-        member = self.instances[name]
-        where = f"instance {name}"
+        zones = self.acceptable_zones(name)
+        return zones[0] if len(zones) == 1 else Ref("instance", name, "zone")
+
+    def acceptable_zones(self, name: str) -> List[str]:
+        """Where a new instance may go, the best first: not beside its volumes. Empty where AWS chooses."""
+        member, where = self.instances[name], f"instance {name}"
         if member.subnet_id:
-            return zone_of_subnet(self.world, member.subnet_id, where)
+            return [zone_of_subnet(self.world, member.subnet_id, where)]
         zones = [self.world.zone_name(zone, where) for zone in member.zones]
         held = sorted({zone for _volume, zone in self.bound_volumes(name)})
-        for zone in zones:
-            if zone in held:
-                return zone
-        return zones[0] if zones else held[0] if held else Ref("instance", name, "zone")
+        if not held:
+            return zones
+        return [zone for zone in zones if zone in held][:1] or zones[:1] or held[:1]
 
     @cached_property
     def _volume_zones(self) -> Dict[str, List[Tuple[str, str]]]:

@@ -91,6 +91,12 @@ class Instance:
     cpu_credits: Optional[str] = None
     #: tenancy, group, partition; those that are given.
     placement: Optional[Mapping[str, Any]] = None
+    #: on_demand or spot
+    market: Optional[str] = None
+    #: max_price, interruption_behavior; those that are given. Only a launch is told.
+    spot: Optional[Mapping[str, Any]] = None
+    #: What a launch or a start waits for: running, or status_checks too.
+    wait_for: Optional[str] = None
     on_change: Mapping[str, str] = field(default_factory=dict)
 
 

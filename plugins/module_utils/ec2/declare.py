@@ -26,8 +26,10 @@ _PLAIN = (
     "monitoring",
     "ebs_optimized",
     "cpu_credits",
+    "market",
+    "wait_for",
 )
-_PARTS = ("metadata_options", "root_volume", "placement")
+_PARTS = ("metadata_options", "root_volume", "placement", "spot")
 _ADDRESS = re.compile(r"^[0-9]{1,3}(\.[0-9]{1,3}){3}$")
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._ +=:@()-]*$")
 

@@ -65,6 +65,10 @@ _ROOT_VOLUME = {
     "kms_key_id": {"type": "str", "no_log": False},
     "delete_on_termination": {"type": "bool"},
 }
+_SPOT = {
+    "max_price": {"type": "str"},
+    "interruption_behavior": {"type": "str", "choices": ["terminate", "stop", "hibernate"]},
+}
 _PLACEMENT = {
     "tenancy": {"type": "str", "choices": ["default", "dedicated", "host"]},
     "group": {"type": "str", "aliases": ["group_name"]},
@@ -92,6 +96,9 @@ _INSTANCE = {
     "ebs_optimized": {"type": "bool"},
     "cpu_credits": {"type": "str", "choices": ["standard", "unlimited"]},
     "placement": {"type": "dict", "options": _PLACEMENT},
+    "market": {"type": "str", "choices": ["on_demand", "spot"]},
+    "spot": {"type": "dict", "options": _SPOT},
+    "wait_for": {"type": "str", "choices": ["running", "status_checks"]},
     "on_change": {"type": "dict", "options": _ON_CHANGE},
 }
 _VOLUME = {
@@ -160,7 +167,9 @@ def _run(declared: Callable[[Options], Declaration], noun: str) -> Callable[[Opt
         client = connect(params)
         target = Fleet(declared(params), client, Limits(wait_timeout=float(params["wait_timeout"])))
         outcome = reconcile(target, check_mode)
-        return {**outcome.plan.to_result(), noun: view.result(noun, target.declaration, outcome), "api": client.api()}
+        result = outcome.plan.to_result()
+        result["notes"] += target.notes
+        return {**result, noun: view.result(noun, target.declaration, outcome), "api": client.api()}
 
     return run
 

@@ -48,6 +48,8 @@ class Fleet(Target):
         self._client = client
         self._limits = limits
         self._reader = Reader(client, declaration)
+        #: What came out otherwise than was wished most.
+        self.notes: Tuple[str, ...] = ()
 
     @property
     def declaration(self) -> Declaration:
@@ -65,7 +67,9 @@ class Fleet(Target):
 
     def apply(self, plan: Plan, actual: World) -> None:
         """Carry out the plan. A restart is an event: once it happened, what is left to hold is that it runs."""
-        execute(plan, Ec2Performer(self._client), self._limits)
+        performer = Ec2Performer(self._client)
+        execute(plan, performer, self._limits)
+        self.notes = tuple(sorted(performer.notes))
         members = tuple(replace(one, state="running") if one.state == "restarted" else one for one in self._declaration.instances)
         self._declaration = replace(self._declaration, instances=members)
 

@@ -57,6 +57,10 @@ OPERATIONS: Mapping[str, Operation] = {
     "RunInstances": Operation(
         _launched, ("instance", lambda params, response: str(response["Instances"][0]["InstanceId"]), "running"), token=True
     ),
+    "DescribeInstanceStatus": Operation(
+        wait=("instance_status", _first, "status checks passed"),
+        shows=lambda params, response: next(iter(response.get("InstanceStatuses") or ()), None),
+    ),
     "StartInstances": Operation(wait=("instance", _first, "running"), not_yet=("IncorrectInstanceState",), ids="InstanceIds"),
     "StopInstances": Operation(wait=("instance", _first, "stopped"), not_yet=("IncorrectInstanceState",), ids="InstanceIds"),
     "RebootInstances": Operation(ids="InstanceIds"),
@@ -99,6 +103,17 @@ NOT_VISIBLE = {
     "InvalidAllocationID.NotFound": "elastic_ip",
     "InvalidKeyPair.NotFound": "key_pair",
 }
+
+
+#: In the params of a RunInstances: what else is acceptable where there is no room, as a list of params to put in their place.
+ALTERNATIVES = "steadfast:alternatives"
+#: Codes that say that there is no room for an instance, at this moment and in this place.
+_NO_ROOM = ("InsufficientInstanceCapacity", "InsufficientHostCapacity", "SpotMaxPriceTooLow", "MaxSpotInstanceCountExceeded", "Unsupported")
+
+
+def no_room(error: CallFailed) -> bool:
+    """Whether another zone or instance type may help."""
+    return error.code in _NO_ROOM
 
 
 def profile_unknown(error: CallFailed) -> bool:
@@ -190,8 +205,14 @@ def instance_state(seen: Any) -> str:
     return str(((seen or {}).get("State") or {}).get("Name") or "not visible yet")
 
 
+def _checks(seen: Any) -> List[str]:
+    """What the checks of an instance and of the system under it say."""
+    return [str(((seen or {}).get(name) or {}).get("Status") or "not known yet") for name in ("InstanceStatus", "SystemStatus")]
+
+
 _UNTIL: Mapping[Tuple[str, str], Callable[[Any], bool]] = {
     ("instance", "running"): lambda seen: seen is not None and _running(seen),
+    ("instance_status", "status checks passed"): lambda seen: _checks(seen) == ["ok", "ok"],
     ("instance", "stopped"): lambda seen: instance_state(seen) == "stopped",
     ("instance", "terminated"): lambda seen: seen is not None and instance_state(seen) == "terminated",
     ("volume", "available"): _volume_ready,
@@ -201,6 +222,7 @@ _UNTIL: Mapping[Tuple[str, str], Callable[[Any], bool]] = {
 _OF_ATTACHMENT: Mapping[str, Callable[[Params, Any], bool]] = {"attached": _volume_attached, "detached": _volume_detached}
 _STATE: Mapping[str, Callable[[Any], str]] = {
     "instance": instance_state,
+    "instance_status": lambda seen: "instance and system status " + ", ".join(_checks(seen)),
     "volume": lambda seen: (
         "not visible yet"
         if seen is None

@@ -18,7 +18,7 @@ from ..engine.execute import Batch, Performed, Performer, references
 from ..engine.plan import Step
 from . import facts, key_files, modification
 from .key_pair import GENERATE
-from .operations import NOT_VISIBLE, instance_state, operation, profile_unknown, wait_after
+from .operations import ALTERNATIVES, NOT_VISIBLE, instance_state, no_room, operation, profile_unknown, wait_after
 from .read import FILTER_VALUES
 
 #: Requests that are made one take so many ids in all; more of them only make the damage of a wrong one larger.
@@ -27,6 +27,8 @@ _TOGETHER = 100
 _GENERATIONS = 50
 #: Seconds between looks for what a lost answer may have made.
 _LOOKS = (0.5, 1.0, 1.5, 2.0)
+#: DescribeInstanceStatus takes at most so many ids.
+_STATUSES = 100
 _USED_TOKEN = ("IdempotentParameterMismatch", "IdempotentInstanceTerminated", "InvalidIdempotencyToken", "IdempotentVolumeDeleted")
 
 #: The code by which the API says that a rule is there already, or is gone already.
@@ -46,6 +48,8 @@ class Ec2Performer(Performer):
     def __init__(self, client: Client, sleep: Callable[[float], None] = time.sleep) -> None:
         self._client = client
         self._sleep = sleep
+        #: What should be known about what was done, in whole sentences.
+        self.notes: List[str] = []
         self._special: Mapping[str, Callable[[Mapping[str, Any]], Response]] = {
             "AllocateAddress": self._allocate,
             **{verb: partial(self._rules, verb, code) for verb, code in _RULE_IS_SO.items()},
@@ -62,8 +66,10 @@ class Ec2Performer(Performer):
             return Performed({"public_key": key_files.generate(step.params["path"], step.params["type"], step.params["comment"])})
         how = operation(step.verb)
         try:
-            if how.token:
-                response = self._with_token(step.verb, step.params)
+            if step.verb == "RunInstances":
+                response = self._launch(step.params)
+            elif how.token:
+                response = self._with_token(step.verb, step.params, step.params)
             else:
                 special = self._special.get(step.verb)
                 response = special(step.params) if special else self._client.call(step.verb, step.params)
@@ -104,7 +110,7 @@ class Ec2Performer(Performer):
             return NOT_VISIBLE[error.code] in made_here
         if profile_unknown(error):
             return True
-        return error.code in operation(step.verb).not_yet or (step.verb == "AllocateAddress" and answer_lost(error))
+        return error.code in operation(step.verb).not_yet or (step.verb in ("AllocateAddress", "RunInstances") and answer_lost(error))
 
     def look(self, kind: str, identities: List[str]) -> Mapping[str, Any]:
         """The present state of each, by filter, so that one that is not visible yet does not spoil the others."""
@@ -119,15 +125,49 @@ class Ec2Performer(Performer):
         if kind == "instance":
             reservations = self._client.pages("DescribeInstances", "Reservations", request)
             return {raw["InstanceId"]: raw for reservation in reservations for raw in reservation["Instances"]}
+        if kind == "instance_status":
+            return self._statuses(identities)
         if kind == "volume_modification":
             return {raw["VolumeId"]: raw for raw in self._client.pages("DescribeVolumesModifications", "VolumesModifications", request)}
         return {raw["VolumeId"]: raw for raw in self._client.pages("DescribeVolumes", "Volumes", request)}
 
-    def _with_token(self, verb: str, params: Mapping[str, Any]) -> Response:
+    def _statuses(self, identities: List[str]) -> Dict[str, Any]:
+        """By ids, because there is no filter for them; they are running, so they are visible."""
+        found: Dict[str, Any] = {}
+        for start in range(0, len(identities), _STATUSES):
+            request = {"InstanceIds": identities[start : start + _STATUSES]}
+            found.update({raw["InstanceId"]: raw for raw in self._client.pages("DescribeInstanceStatus", "InstanceStatuses", request)})
+        return found
+
+    def _launch(self, params: Mapping[str, Any]) -> Response:
+        """As it is wished most; where there is no room, as is acceptable too. All under one token, so that only one is made."""
+        wish = {name: value for name, value in params.items() if name != ALTERNATIVES}
+        tried: List[str] = []
+        for other in ({}, *params.get(ALTERNATIVES, ())):
+            asked = {**wish, **other}
+            what = f"{asked.get('InstanceType')} in {(asked.get('Placement') or {}).get('AvailabilityZone') or 'its zone'}"
+            try:
+                response = self._with_token("RunInstances", asked, wish)
+            except CallFailed as error:
+                if not no_room(error):
+                    raise
+                tried.append(f"{what} ({error.code})")
+                last = error
+                continue
+            if tried:
+                made = response["Instances"][0]["InstanceId"]
+                self.notes.append(f"instance {made} was launched as {what}, because there was no room for {', '.join(tried)}")
+            return response
+        last.found = ", ".join(tried)
+        raise last
+
+    def _with_token(self, verb: str, params: Mapping[str, Any], wish: Mapping[str, Any]) -> Response:
         """With a token that the same wish always gets; a new one only when what the old one made is gone."""
+        # The code for "no room" comes as a server's fault, which the library would try again for minutes; see `again` for the others.
+        call = self._client.call_once if verb == "RunInstances" else self._client.call
         for generation in range(_GENERATIONS):
             try:
-                response = self._client.call(verb, {**params, "ClientToken": token(params, generation)})
+                response = call(verb, {**params, "ClientToken": token(wish, generation)})
             except CallFailed as error:
                 if error.code not in _USED_TOKEN:
                     raise

@@ -15,7 +15,7 @@ from ..world import Facts
 from . import shown
 
 #: What only a launch decides.
-FIXED = ("image", "zone", "subnet_id", "key_pair", "private_ip", "tenancy", "root_volume")
+FIXED = ("image", "zone", "subnet_id", "key_pair", "private_ip", "tenancy", "market", "root_volume")
 #: What can be changed while the instance is stopped.
 WHILE_STOPPED = ("instance_type", "user_data", "ebs_optimized", "placement")
 _UP = ("pending", "running")
@@ -96,6 +96,9 @@ def find_fixed(draft: Draft) -> None:
     found = draft.after["placement"].get("tenancy", "default")
     if tenancy not in (None, found):
         draft.fixed("tenancy", "was launched with another tenancy", tenancy, found)
+    market = draft.after["market"]
+    if desired.market not in (None, market):
+        draft.fixed("market", "was launched in another market", desired.market, market)
     _find_image(draft)
 
 

@@ -28,6 +28,7 @@ def inherited(draft: Draft) -> Instance:
         "iam_instance_profile": (raw.get("IamInstanceProfile") or {}).get("Arn"),
         "monitoring": actual["monitoring"] or None,
         "ebs_optimized": actual["ebs_optimized"] or None,
+        "market": "spot" if raw.get("InstanceLifecycle") == "spot" else None,
         "stop_protection": details.get("stop_protection") or None,
         "shutdown_behavior": details.get("shutdown_behavior"),
         "cpu_credits": details.get("cpu_credits") if same_type else None,

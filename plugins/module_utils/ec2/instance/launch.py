@@ -11,6 +11,7 @@ from ...engine.errors import InvalidInput
 from ...engine.plan import UNKNOWN, Change, Ref, Step
 from ..context import Context
 from ..declaration import Instance
+from ..operations import ALTERNATIVES
 from ..world import check_zone
 from . import shown
 
@@ -35,9 +36,13 @@ def create(desired: Instance, context: Context) -> Change:
     tags = context.new_tags(desired.name, desired.tags)
     zone = _zone(desired, context, where)
     request, after = launch(desired, context, tags, zone)
-    steps = [request]
+    new = Ref(shown.KIND, desired.name, "id")
+    steps = [request, *shown.health(desired, new)]
+    if desired.state == "stopped" and _market(desired).get("SpotOptions", {}).get("SpotInstanceType") == "one-time":
+        do = "Declare another state, or spot: {interruption_behavior: stop}."
+        raise InvalidInput("a one-time spot instance cannot be stopped", resource=where, do=do)
     if desired.state == "stopped":
-        steps.append(Step("StopInstances", {"InstanceIds": [Ref(shown.KIND, desired.name, "id")]}))
+        steps.append(Step("StopInstances", {"InstanceIds": [new]}))
     return Change(shown.KIND, desired.name, "create", None, after, ("does not exist yet",), tuple(steps))
 
 
@@ -63,11 +68,40 @@ def launch(
             **shown.to_api(place, shown.PLACEMENT_WORDS),
         },
         "BlockDeviceMappings": _root(desired, image, where),
+        "InstanceMarketOptions": _market(desired),
+        ALTERNATIVES: _alternatives(desired, context, zone, place),
         "MetadataOptions": shown.to_api(_metadata(desired), shown.METADATA_WORDS),
         "TagSpecifications": _specifications(context, desired, tags),
     }
     step = Step("RunInstances", {name: value for name, value in request.items() if value not in (None, {}, [])})
     return step, _after(desired, context, image, tags, zone)
+
+
+def _market(desired: Instance) -> Dict[str, Any]:
+    """How a spot instance is asked for; a request has to be persistent for an instance that is only stopped."""
+    if desired.market != "spot":
+        return {}
+    spot = shown.given(desired.spot)
+    behavior = spot.get("interruption_behavior", "terminate")
+    options = {
+        "SpotInstanceType": "one-time" if behavior == "terminate" else "persistent",
+        "InstanceInterruptionBehavior": behavior,
+        **({"MaxPrice": spot["max_price"]} if "max_price" in spot else {}),
+    }
+    return {"MarketType": "spot", "SpotOptions": options}
+
+
+def _alternatives(desired: Instance, context: Context, zone: Optional[str], place: Mapping[str, Any]) -> List[Dict[str, Any]]:
+    """What else is acceptable where there is no room, in order: the other zones, then the next types."""
+    new = context.world.instance(desired.name) is None
+    zones: List[Optional[str]] = [*context.acceptable_zones(desired.name)] if new and not desired.subnet_id else []
+    pairs = [(kind, one) for kind in desired.instance_types for one in (zones or [zone])]
+    words = shown.to_api(place, shown.PLACEMENT_WORDS)
+    return [
+        {"InstanceType": kind, **({"Placement": {"AvailabilityZone": one, **words}} if one and not desired.subnet_id else {})}
+        for kind, one in pairs
+        if (kind, one) != (desired.instance_types[0], zone)
+    ]
 
 
 def _metadata(desired: Instance) -> Dict[str, Any]:
@@ -131,6 +165,7 @@ def _after(desired: Instance, context: Context, image: Image, tags: Mapping[str,
         "metadata_options": _metadata(desired),
         "placement": {"tenancy": "default", **shown.given(desired.placement)},
         "root_volume": shown.given(desired.root_volume) or UNKNOWN,
+        "market": desired.market or "on_demand",
         "user_data": shown.shown_digest(tags),
         "tags": shown.visible(tags),
         **{name: getattr(desired, name) for name in shown.DETAILS if getattr(desired, name) is not None},
@@ -149,8 +184,7 @@ def _specifications(context: Context, desired: Instance, tags: Mapping[str, str]
 
 def _zone(desired: Instance, context: Context, where: str) -> Optional[str]:
     """Where a new instance goes. A volume that exists already decides; a zone that contradicts it is an error."""
-    zone = context.zone_of_instance(desired.name)
-    zone = None if isinstance(zone, Ref) else str(zone)
+    zone = next(iter(context.acceptable_zones(desired.name)), None)
     if desired.subnet_id and desired.zones:
         wanted = [context.world.zone_name(one, where) for one in desired.zones]
         if zone not in wanted:

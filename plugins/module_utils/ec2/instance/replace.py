@@ -145,7 +145,7 @@ def _launch(work: _Work) -> Tuple[List[Step], Dict[str, Any]]:
     image = None if draft.desired.image else {"ImageId": draft.actual["image_id"], **_root_name(work.raw(draft.actual))}
     step, after = launch(desired, context, {**tags, **marks}, zone, image)
     request, words = taken_over(draft)
-    return [Step(step.verb, {**step.params, **request})], {**after, **words}
+    return [Step(step.verb, {**step.params, **request}), *shown.health(draft.desired, work.new)], {**after, **words}
 
 
 def _own(key: str) -> bool:
@@ -202,7 +202,14 @@ def _release(work: _Work) -> List[Step]:
 def _lift(old: Facts, work: _Work) -> List[Step]:
     words = {"termination_protection": "DisableApiTermination", "stop_protection": "DisableApiStop"}
     lifted = [word for name, word in words.items() if work.details(old).get(name)]
-    return [Step("ModifyInstanceAttribute", {"InstanceId": old["id"], word: {"Value": False}}) for word in lifted]
+    steps = [Step("ModifyInstanceAttribute", {"InstanceId": old["id"], word: {"Value": False}}) for word in lifted]
+    return [*steps, *cancel_request(work.raw(old))]
+
+
+def cancel_request(raw: Mapping[str, Any]) -> List[Step]:
+    """A persistent spot request would launch another instance for one that is terminated."""
+    request = raw.get("SpotInstanceRequestId")
+    return [Step("CancelSpotInstanceRequests", {"SpotInstanceRequestIds": [request]})] if request else []
 
 
 def _is_spot(raw: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from ..context import Context, protect
 from ..declaration import Instance
 from ..world import Facts
 from .launch import create
+from .replace import cancel_request
 from .shown import KIND as KIND
 from .shown import shown
 from .update import update
@@ -37,5 +38,6 @@ def delete(actual: Facts, name: str, context: Context) -> Change:
                 do="If it is really to go, declare termination_protection: false for it.",
             )
         steps.append(Step("ModifyInstanceAttribute", {"InstanceId": actual["id"], "DisableApiTermination": {"Value": False}}))
+    steps += cancel_request(context.world.raw.get(actual["id"], {}))
     steps.append(Step("TerminateInstances", {"InstanceIds": [actual["id"]]}))
     return Change(KIND, name, "delete", shown(actual, context), None, ("is declared absent",), tuple(steps))

@@ -8,7 +8,8 @@ import hashlib
 from typing import Any, Dict, List, Mapping, Optional, Union
 
 from ...aws import tags as tag_words
-from ..context import Context
+from ...engine.plan import Step
+from ..context import Context, Id
 from ..declaration import Instance
 from ..world import Facts
 
@@ -69,6 +70,7 @@ def shown(actual: Facts, context: Context, raw: Optional[Mapping[str, Any]] = No
         "security_groups": sorted(str(group["name"]) for group in actual["security_groups"]),
         "metadata_options": metadata(raw),
         "placement": placement(raw),
+        "market": "spot" if raw.get("InstanceLifecycle") == "spot" else "on_demand",
         "root_volume": {name: root[name] for name in EBS_WORDS if name != "kms_key_id"} if root else None,
         "user_data": shown_digest(actual["tags"]),
         "tags": visible(actual["tags"]),
@@ -101,6 +103,11 @@ def to_api(options: Mapping[str, Any], words: Mapping[str, str]) -> Dict[str, An
 def profile_to_api(name_or_arn: str) -> Dict[str, str]:
     """An instance profile by name or ARN."""
     return {"Arn" if name_or_arn.startswith("arn:") else "Name": name_or_arn}
+
+
+def health(desired: Instance, instance_id: Id) -> List[Step]:
+    """The step that waits for the status checks, where that is declared."""
+    return [Step("DescribeInstanceStatus", {"InstanceIds": [instance_id]})] if desired.wait_for == "status_checks" else []
 
 
 def given(options: Optional[Mapping[str, Any]]) -> Dict[str, Any]:

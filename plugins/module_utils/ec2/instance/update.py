@@ -167,9 +167,9 @@ def _with_state(draft: Draft) -> Tuple[List[Step], str]:
         steps.append(Step("StopInstances", ids))
     steps += draft.stopped
     if should_run and (draft.stopped or not up):
-        steps.append(Step("StartInstances", ids))
+        steps += [Step("StartInstances", ids), *shown.health(draft.desired, actual["id"])]
     elif draft.desired.state == "restarted":
-        steps.append(Step("RebootInstances", ids))
+        steps += [Step("RebootInstances", ids), *shown.health(draft.desired, actual["id"])]
         draft.reasons.append("is to be restarted")
     if passing or marked:
         steps += tag_steps([actual["id"]], _MARK, {})
