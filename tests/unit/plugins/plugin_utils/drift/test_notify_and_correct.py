@@ -116,6 +116,51 @@ def test_webhooks_get_json_they_understand(story: Any, make_finding: Make, webho
     assert "/etc/motd" in slack["text"]
 
 
+def test_mail_goes_to_a_relay(story: Any, make_finding: Make, monkeypatch: Any) -> None:
+    """With a subject of one line, to all that are named, and the findings as text."""
+    import smtplib
+
+    sent: list[Any] = []
+
+    class Relay:
+        def __init__(self, *where: Any, **_: Any) -> None:
+            sent.append(where)
+
+        def __enter__(self) -> Any:
+            return self
+
+        def __exit__(self, *_: Any) -> None:
+            pass
+
+        def send_message(self, mail: Any) -> None:
+            sent.append(mail)
+
+    monkeypatch.setattr(smtplib, "SMTP", Relay)
+    channel = {"mail": {"to": ["a@example.com", "b@example.com"], "from": "d@example.com", "host": "relay", "port": 2525}}
+    assert notify.tell((channel,), story.run(make_finding()), story.history) == []
+    where, mail = sent
+    assert (where, mail["To"]) == (("relay", 2525), "a@example.com, b@example.com")
+    assert "/etc/motd" in mail.get_content()
+
+
+def test_a_topic_is_published_to(story: Any, make_finding: Make, monkeypatch: Any, webhook: tuple[str, list[bytes]]) -> None:
+    """SNS is called in the region of the topic; an answer that is no answer of SNS is told as not taken."""
+    from urllib.parse import parse_qs
+
+    address, bodies = webhook
+    for name, value in (
+        ("ENDPOINT_URL_SNS", address),
+        ("ACCESS_KEY_ID", "x"),
+        ("SECRET_ACCESS_KEY", "x"),
+        ("EC2_METADATA_DISABLED", "true"),
+    ):
+        monkeypatch.setenv(f"AWS_{name}", value)
+    notify.tell(({"sns": "arn:aws:sns:eu-central-1:123456789012:drift"},), story.run(make_finding()), story.history)
+    fields = parse_qs(bodies[0].decode())
+    assert (fields["Action"], fields["TopicArn"]) == (["Publish"], ["arn:aws:sns:eu-central-1:123456789012:drift"])
+    assert "/etc/motd" in fields["Message"][0]
+
+
 # --- correction -------------------------------------------------------------------------------------------------------
 
 ALLOW = {"allow": [{"resource": "/etc/*"}]}
