@@ -22,9 +22,13 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Run:
-    """What one run took. Memory is the largest process of it, in MiB; tasks are (name, seconds) in their order."""
+    """What one run took. Memory is the largest process of it, in MiB; tasks are (name, seconds) in their order.
+
+    `cpu` are the seconds that its processes used of a processor: what others do on the machine hardly shows in them.
+    """
 
     seconds: float
+    cpu: float
     calls: int
     memory: float
     tasks: list[tuple[str, float]] = field(default_factory=list)
@@ -67,7 +71,7 @@ class Bench:
             **environment,
         )
         tasks_took = [(task["name"], task["seconds"]) for task in json.loads(durations.read_text())]
-        return Run(run.seconds, run.calls, run.memory, tasks_took, run.output)
+        return Run(run.seconds, run.cpu, run.calls, run.memory, tasks_took, run.output)
 
     def program(self, command: list[str], **environment: str) -> Run:
         """Any program; it has to succeed."""
@@ -82,7 +86,8 @@ class Bench:
         seconds = time.monotonic() - began
         if status:
             raise SystemExit(f"{' '.join(command)} failed:\n{log.read_text()[-4000:]}")
-        return Run(seconds, self.sandbox.call_count - since, usage.ru_maxrss / 1024, output=log.read_text())
+        calls = self.sandbox.call_count - since
+        return Run(seconds, usage.ru_utime + usage.ru_stime, calls, usage.ru_maxrss / 1024, output=log.read_text())
 
     def _environment(self, more: dict[str, str]) -> dict[str, str]:
         (self.directory / "ansible.cfg").write_text("[defaults]\n")
