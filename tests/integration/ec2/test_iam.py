@@ -36,6 +36,13 @@ Steps = list[tuple[str, dict[str, Any]]]
 #: What the stories of changes leave out, because it needs no second look: other ways to the same end, and what only looks.
 MORE: dict[str, Steps] = {
     "instance": [
+        (
+            "instance",
+            {**WEB, "name": "cheap", "market": "spot", "spot": {"interruption_behavior": "stop"}},
+        ),
+        ("instance", {"name": "cheap", "state": "absent"}),
+        ("instance", {**WEB, "name": "checked", "wait_for": "status_checks"}),
+        ("instance", {"name": "checked", "state": "absent"}),
         ("security_group", {"name": "one"}),
         ("key_pair", {"name": "key", "private_key_file": "~/key.pem"}),
         ("instance", {**WEB, "key_pair": "key", "security_groups": ["one"], "subnet_id": "SUBNET", "iam_instance_profile": "web"}),
