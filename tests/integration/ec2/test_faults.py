@@ -100,7 +100,7 @@ def test_a_group_whose_answer_was_lost_is_not_a_stranger(faulty: Sandbox, fleet:
     """It is there already when it is asked for again, and not visible for two seconds more."""
     options = {"name": "web", "description": "web servers", "rules": [{"ports": ["80"], "cidr": ["0.0.0.0/0"]}], "fleet": fleet}
     connection = {"region": "us-east-1", "access_key": "sandbox", "secret_key": "sandbox", "endpoint_url": faulty.endpoint}
-    params = {**options, **connection, "state": "present", "purge_tags": True, "wait_timeout": 60}
+    params = {**options, **connection, "state": "present", "adopt": False, "purge_tags": True, "wait_timeout": 60}
     faulty.faults(lose_responses=1, read_lag=2)
     assert definitions.SECURITY_GROUP.run(params, False)["changed"]
     faulty.faults(**NO_FAULTS)
