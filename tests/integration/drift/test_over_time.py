@@ -97,6 +97,8 @@ def test_the_role_writes_a_schedule_that_systemd_and_sh_accept(checks: Checks) -
         "ansible.builtin.copy": {"content": "{{ drift_check__files | to_json }}", "dest": f"{checks.folder}/files.json"},
         "check_mode": False,
     }
+    # the task stands outside the role, and looks for templates beside the playbook
+    (checks.folder / "templates").symlink_to(CHECKOUT / "roles" / "drift_check" / "templates")
     checks.playbook({"hosts": "h1", "vars": variables, "roles": [{"role": "steadfast.ec2.drift_check"}], "tasks": [shown]})
     done = checks.play("site.yml", "--check")
     assert done.returncode == 0, done.stdout + done.stderr
