@@ -93,7 +93,7 @@ def _getitem(node: Any) -> Evaluate:
 def _item(container: Evaluate, key: str) -> Evaluate:
     def evaluate(variables: Variables) -> Any:
         found = container(variables)
-        if type(found) is not dict:
+        if found.__class__ is not dict:  # a subclass may look things up in a way of its own
             raise NotPlain
         if key not in found:
             raise NotDefined(f"there is no {key!r}")

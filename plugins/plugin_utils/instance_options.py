@@ -156,7 +156,7 @@ market:
   type: str
   choices: [on_demand, spot]
 spot:
-  description: How a spot instance is asked for, with O(market=spot). Told at launch, and not compared afterwards.
+  description: How a spot instance is asked for, with C(market) V(spot). Told at launch, and not compared afterwards.
   type: dict
   suboptions:
     max_price:

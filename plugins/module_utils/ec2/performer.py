@@ -143,6 +143,7 @@ class Ec2Performer(Performer):
         """As it is wished most; where there is no room, as is acceptable too. All under one token, so that only one is made."""
         wish = {name: value for name, value in params.items() if name != ALTERNATIVES}
         tried: List[str] = []
+        last = CallFailed("there was nothing to try", operation="RunInstances")
         for other in ({}, *params.get(ALTERNATIVES, ())):
             asked = {**wish, **other}
             what = f"{asked.get('InstanceType')} in {(asked.get('Placement') or {}).get('AvailabilityZone') or 'its zone'}"

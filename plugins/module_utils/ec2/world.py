@@ -190,7 +190,7 @@ def _matches(image: Image, raw: Mapping[str, Any]) -> bool:
 
 def _current(found: List[Facts]) -> List[Facts]:
     """Without those whose place another of them is taking."""
-    replaced = {str(fact["tags"].get(tag_words.REPLACES, "")).split(":")[0] for fact in found}
+    replaced = {str(fact["tags"].get(tag_words.REPLACES, "")).split(":", maxsplit=1)[0] for fact in found}
     return [fact for fact in found if fact["id"] not in replaced]
 
 

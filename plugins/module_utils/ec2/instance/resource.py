@@ -11,9 +11,10 @@ from ..declaration import Instance
 from ..world import Facts
 from .launch import create
 from .replace import cancel_request
-from .shown import KIND as KIND
-from .shown import shown
+from .shown import KIND, shown
 from .update import update
+
+__all__ = ["KIND", "delete", "plan"]
 
 
 def plan(desired: Instance, context: Context) -> Change:
