@@ -136,6 +136,7 @@ def _hang_up(environ: Dict[str, Any], reset: bool = False) -> None:
     connection = environ.get("werkzeug.socket")
     if connection is not None and reset:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.shutdown(socket.SHUT_RD)  # or the server would wait for the next request on it, and the client for its answer
     elif connection is not None:
         connection.shutdown(socket.SHUT_RDWR)
     raise ConnectionAbortedError("the answer to this call is lost, as the faults ask for")

@@ -58,6 +58,8 @@ class Machine:
         self._on_exit = on_exit
         self._lock = threading.RLock()
         self._attachments: Dict[str, Attachment] = {}
+        #: taken by force from a guest that has not let go yet: its devices are still there, with nothing behind them
+        self._taken: Dict[str, Attachment] = {}
         self._forwards: Dict[Tuple[str, int], int] = {}
         self._process: Optional[subprocess.Popen[bytes]] = None
         self._qmp: Optional[Qmp] = None
@@ -110,6 +112,7 @@ class Machine:
             ours, theirs = socket.socketpair()
             argv = qemu.qemu_argv(self.spec, self.directory, self._accelerator, theirs.fileno(), self.attachments)
             self._asked = self._started = False
+            self._taken.clear()
             self._ended.clear()
             launched = threading.Event()
             threading.Thread(target=self._live, args=(argv, theirs, launched), name=self.spec.instance_id, daemon=True).start()
@@ -194,6 +197,7 @@ class Machine:
         with self._lock:
             if volume_id in self._attachments or volume_id == self.spec.root_id:
                 raise MachineError(f"{volume_id} is already attached to {self.spec.instance_id}")
+            self._forget_taken()
             attachment = Attachment(volume_id, path, self._free_port(), bus, logical_block_size, read_only)
             device = qemu.volume_device(attachment)
             if self.alive:
@@ -205,12 +209,17 @@ class Machine:
                     raise
             self._attachments[volume_id] = attachment
 
-    def detach(self, volume_id: str, timeout: float = 60) -> None:
-        """Unplug a volume; raises when the guest has not let go of it after `timeout` seconds: it is still attached then."""
+    def detach(self, volume_id: str, timeout: float = 60, *, force: bool = False) -> None:
+        """Unplug a volume. A guest that has not let go of it after `timeout` seconds keeps it, and that raises; or loses it by `force`."""
         if volume_id not in self._attachments:
             raise MachineError(f"{volume_id} is not attached to {self.spec.instance_id}")
-        if self.alive:
-            self._unplug(volume_id, timeout)
+        if self.alive and not self._unplug(volume_id, timeout):
+            if not force:
+                raise MachineError(
+                    f"{self.spec.instance_id} did not let go of {volume_id} in {timeout:g} s; it is still attached."
+                    " Is the machine up, and the volume unmounted?"
+                )
+            self._take(volume_id)
         with self._lock:
             self._attachments.pop(volume_id, None)
 
@@ -269,13 +278,14 @@ class Machine:
             )
 
     def _free_port(self) -> int:
-        used = {attachment.port for attachment in self._attachments.values()}
+        used = {attachment.port for attachment in [*self._attachments.values(), *self._taken.values()]}
         for port in range(qemu.PORTS):
             if port not in used:
                 return port
         raise MachineError(f"{self.spec.instance_id} has {qemu.PORTS} volumes attached and room for no more")
 
-    def _unplug(self, volume_id: str, timeout: float) -> None:
+    def _unplug(self, volume_id: str, timeout: float) -> bool:
+        """Whether the guest let go of a volume within `timeout` seconds; its file is closed then."""
         device = qemu.device_id(volume_id)
         qmp = self._running()
         deadline = time.monotonic() + timeout
@@ -292,18 +302,36 @@ class Machine:
                 if events.wait(patience, lambda data: data.get("device") == device):
                     break
                 if time.monotonic() >= deadline:
-                    raise MachineError(
-                        f"{self.spec.instance_id} did not let go of {volume_id} in {timeout:g} s; it is still attached."
-                        " Is the machine up, and the volume unmounted?"
-                    )
-        self._forget_disk(qmp, volume_id)
+                    return False
+        self._forget_disk(qmp, qemu.node_name(volume_id))
+        return True
 
-    def _forget_disk(self, qmp: Qmp, volume_id: str) -> None:
-        """Close the file of a volume that was unplugged; QEMU settles the last requests of nvme after it said so."""
+    def _take(self, volume_id: str) -> None:
+        """Close the file of a volume that the guest holds on to: from here on it reads and writes nothing but errors."""
+        with self._lock:
+            qmp, attachment = self._running(), self._attachments[volume_id]
+            nothing = qemu.nothing_node(volume_id, disks.virtual_size(attachment.path))
+            qmp.execute("blockdev-add", **nothing)
+            device = f"/machine/peripheral/{qemu.device_id(volume_id)}"
+            qmp.execute("qom-set", path=device, property="drive", value=nothing["node-name"])
+            self._taken[volume_id] = attachment
+            self._forget_disk(qmp, qemu.node_name(volume_id))
+
+    def _forget_taken(self) -> None:
+        """Give the places of volumes that were taken by force free, once the guest has let go of them too."""
+        if not self.alive or not self._taken:
+            return
+        present = {one["name"] for one in self._execute("qom-list", path="/machine/peripheral")}
+        for volume_id in [one for one in self._taken if qemu.device_id(one) not in present]:
+            self._forget_disk(self._running(), qemu.nothing_name(volume_id))
+            del self._taken[volume_id]
+
+    def _forget_disk(self, qmp: Qmp, node: str) -> None:
+        """Close the block node of a volume that is no longer plugged in; QEMU settles the last requests of nvme after it said so."""
         deadline = time.monotonic() + LAUNCH_TIMEOUT
         while True:
             try:
-                qmp.execute("blockdev-del", node_name=qemu.node_name(volume_id))
+                qmp.execute("blockdev-del", node_name=node)
                 return
             except QmpError as error:
                 if "in use" not in str(error) or time.monotonic() > deadline:

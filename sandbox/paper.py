@@ -43,7 +43,7 @@ class PaperGuest:
         """Note the disk."""
         self.disks.add(volume_id)
 
-    def detach(self, volume_id: str, timeout: float) -> None:
+    def detach(self, volume_id: str, timeout: float, force: bool) -> None:
         """Strike the disk out."""
         self.disks.discard(volume_id)
 

@@ -80,6 +80,11 @@ def node_name(volume_id: str) -> str:
     return f"disk-{serial(volume_id)}"
 
 
+def nothing_name(volume_id: str) -> str:
+    """The name of the block node that takes the place of a volume's own."""
+    return f"nothing-{serial(volume_id)}"
+
+
 def device_id(volume_id: str) -> str:
     """The name of a volume's device."""
     return f"device-{serial(volume_id)}"
@@ -98,6 +103,13 @@ def block_node(name: str, path: Path, disk_format: str, read_only: bool = False)
 def volume_node(attachment: Attachment) -> Dict[str, Any]:
     """The block node of a volume. Its format is named: a guest that writes a qcow2 header must not become its interpreter."""
     return block_node(node_name(attachment.volume_id), attachment.path, "raw", attachment.read_only)
+
+
+def nothing_node(volume_id: str, size: int) -> Dict[str, Any]:
+    """The block node of a disk of `size` bytes that is gone: every read, write and flush is an error."""
+    errors = [{"event": "none", "iotype": kind} for kind in ("read", "write", "write-zeroes", "discard", "flush")]
+    image = {"driver": "null-co", "size": size}
+    return {"driver": "blkdebug", "node-name": nothing_name(volume_id), "image": image, "inject-error": errors}
 
 
 def volume_device(attachment: Attachment) -> Dict[str, Any]:

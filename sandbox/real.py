@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import shutil
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Callable, Optional
@@ -33,7 +34,7 @@ def prepare(settings: Settings, tell: Callable[[str], None]) -> None:
     for tool, package in (("qemu-system-x86_64", "qemu-system-x86"), ("qemu-img", "qemu-utils"), ("ssh-keygen", "openssh-client")):
         if not shutil.which(tool):
             raise SandboxError(f"{tool} is not installed; run: apt-get install {package} (or use --api-only)")
-    accelerator(ensure_image(settings.image_cache, tell))
+    ensure_image(settings.image_cache, tell)
 
 
 class RealGuest:
@@ -90,9 +91,9 @@ class RealGuest:
         """Plug a volume in."""
         self._machine.attach(volume_id, self._hosting.volume(volume_id))
 
-    def detach(self, volume_id: str, timeout: float) -> None:
+    def detach(self, volume_id: str, timeout: float, force: bool) -> None:
         """Pull a volume out."""
-        self._machine.detach(volume_id, timeout)
+        self._machine.detach(volume_id, timeout, force=force)
 
     def resize(self, volume_id: str, gibibytes: int) -> None:
         """Make a volume larger while it is in use."""
@@ -117,7 +118,8 @@ class RealHosting:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._image: Image = ensure_image(settings.image_cache, log.info)
-        self._accelerator = accelerator(self._image)
+        # may take seconds; the first machine waits for it, the API does not
+        self._accelerator = ThreadPoolExecutor(max_workers=1, thread_name_prefix="trial").submit(accelerator, self._image)
         self.root_size = self._image.root_size // GIB
         self.user = self._image.user
         for path in (settings.machines, settings.volumes, settings.snapshots):
@@ -133,7 +135,8 @@ class RealHosting:
                 # The rest is what the console said last; it is in the log.
                 on_exit("" if end.kind == "guest" else end.reason.splitlines()[0])
 
-        machine = Machine(self._settings.machines / boot.instance_id, self._spec(boot), accelerator=self._accelerator, on_exit=ended)
+        directory, fast = self._settings.machines / boot.instance_id, self._accelerator.result()
+        machine = Machine(directory, self._spec(boot), accelerator=fast, on_exit=ended)
         for disk in boot.disks:
             machine.attach(disk.volume_id, self.volume(disk.volume_id))
         machine.start()

@@ -108,7 +108,7 @@ Look around; it keeps running:
   ./dev shell aws ec2 describe-instances       stock tools against the local EC2
   ./dev shell ansible-inventory -i inventories/sandbox --graph
   ./dev shell ansible-playbook -i inventories/sandbox playbooks/site.yml --check --diff
-  ./dev demo --clean                           end it and take everything away""")
+  ./dev demo --clean                           end it and take away what it started""")
 
 
 if __name__ == "__main__":

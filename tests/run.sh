@@ -4,14 +4,17 @@
 #
 # The parts of `./dev test`; read by ./dev, whose functions and settings it uses.
 
-PARTS=(lint types unit integration sanity machine molecule)
+# What every change passes, and what is asked of it besides, by whoever has the time: `all` is both. What takes longest comes first, so
+# that the two that run at a time end together.
+PARTS=(machine integration sanity unit lint types)
+EXTRAS=(long molecule browser)
 TREE=$STATE/tree/ansible_collections/steadfast/ec2
 
 part_lint() {
   ruff check .
   ruff format --check .
   yamllint --strict .
-  shellcheck dev tests/run.sh .ci/run scripts/drift
+  shellcheck dev tests/run.sh .ci/run scripts/drift roles/*/files/*.sh
   antsibull-changelog lint
   ansible-lint --offline
 }
@@ -24,10 +27,13 @@ part_types() {
 part_unit() { pytest tests/unit --numprocesses "${WORKERS:-2}" --dist loadfile --durations 10; }
 
 # against the sandbox without machines
-part_integration() { pytest tests/integration -m 'not machine' --numprocesses "${WORKERS:-2}" --dist loadfile --durations 10; }
+part_integration() { pytest tests/integration -m 'not machine and not long' --numprocesses "${WORKERS:-2}" --dist loadfile --durations 10; }
 
 # against the sandbox with real machines
-part_machine() { pytest tests/integration -m machine --numprocesses "${WORKERS:-2}" --dist loadfile --durations 20; }
+part_machine() { pytest tests/integration -m 'machine and not long' --numprocesses "${WORKERS:-2}" --dist loadfile --durations 20; }
+
+# what takes minutes and hardly ever breaks: with and without machines
+part_long() { pytest tests/integration -m long --numprocesses "${WORKERS:-2}" --dist loadfile --durations 20; }
 
 part_molecule() {
   cd extensions || return
@@ -37,6 +43,20 @@ part_molecule() {
   trap 'python -m sandbox down' EXIT
   PYTHONPATH=$ROOT python -m sandbox up --port "$port"
   NO_COLOR=1 molecule test --all --no-command-borders
+}
+
+# The pages that people look at, in a real browser, which is a large Debian package.
+# Pictures of the pages are in .dev/pictures afterwards.
+AXE=axe-core@4.11.0
+part_browser() {
+  local wanted=(chromium chromium-driver fonts-dejavu-core)
+  command -v npm >/dev/null || wanted+=(npm)
+  apt_packages "${wanted[@]}"
+  if [[ ! -f $STATE/axe/$AXE/package/axe.min.js ]]; then
+    mkdir -p "$STATE/axe/$AXE"
+    (cd "$STATE/axe/$AXE" && tar -xzf "$(npm pack --silent "$AXE")")
+  fi
+  AXE=$STATE/axe/$AXE/package/axe.min.js PICTURES=$STATE/pictures pytest tests/browser
 }
 
 # What a release consists of, in the folder that ansible-test asks for. Its virtual environments are made with ensurepip.
@@ -64,12 +84,14 @@ part_sanity() {
 
 run_tests() {
   local part wanted=("${@:-${PARTS[@]}}")
+  [[ $* != all ]] || wanted=("${EXTRAS[@]}" "${PARTS[@]}")
   for part in "${wanted[@]}"; do
-    declare -F "part_$part" >/dev/null || die "there is no part $part; there are: ${PARTS[*]}"
+    declare -F "part_$part" >/dev/null || die "there is no part $part; there are: ${PARTS[*]} ${EXTRAS[*]} all"
   done
   case " ${wanted[*]} " in
-    *' machine '* | *' molecule '*) setup machines ;;
-    *) setup ;;
+    # of several parts, the first that starts machines makes their image while another one tests already
+    *' machine '* | *' molecule '* | *' long '*) if ((${#wanted[@]} > 1)); then setup dev packages; else setup dev machines; fi ;;
+    *) setup dev ;;
   esac
   use_settings
   export PYTHONPATH=$ROOT PIP_CACHE_DIR=$STATE/cache/pip XDG_CACHE_HOME=$STATE/cache
@@ -81,32 +103,45 @@ run_tests() {
   fi
 }
 
-# Several parts, each in a process of its own with its output in a log, whatever the others come to.
-# The machines of one part run beside all others; each of them then has one of two processors.
+# Several parts, two at a time, each in a process of its own with its output in a log, whatever the others come to.
 run_parts() {
-  local part beside='' failed=0 results=()
-  export TAIL=400
-  if [[ " $* " == *' machine '* ]]; then
-    beside=machine WORKERS=1
-    export WORKERS
-    begin_part machine
-  fi
-  for part in "$@"; do
-    [[ $part == "$beside" ]] && continue
-    begin_part "$part"
-    finish_part "$part"
+  local part queue=("$@") running=() failed=0 results=() said=$EPOCHSECONDS often=300
+  [[ ! -t 1 ]] || often=30 # a log that somebody reads afterwards is not to be filled with it
+  export TAIL=150 WORKERS=1 # each has one of two processors
+  while ((${#queue[@]} + ${#running[@]})); do
+    if ((${#queue[@]} && ${#running[@]} < 2)); then
+      begin "test-${queue[0]}" "Test: ${queue[0]}" "$ROOT/dev" test "${queue[0]}"
+      running+=("test-${queue[0]}")
+      queue=("${queue[@]:1}")
+      continue
+    fi
+    sleep 0.5
+    if ((EPOCHSECONDS - said >= often)); then
+      said=$EPOCHSECONDS
+      progress "${running[@]}"
+    fi
+    for part in "${running[@]}"; do
+      runs "$part" || finish_part "${part#test-}"
+    done
   done
-  [[ -z $beside ]] || finish_part "$beside"
   printf '\n'
   printf '    %s\n' "${results[@]}"
   printf '%s passed, %s failed\n' $(($# - failed)) "$failed"
   ((failed == 0))
 }
 
-begin_part() { begin "test-$1" "Test: $1" "$ROOT/dev" test "$1"; }
-
+# finish_part PART: what it came to goes to the results of run_parts, and it is no longer among those that run.
 finish_part() {
-  local status=passed
+  local status=passed others=() name
   finish "test-$1" || status=FAILED failed=$((failed + 1))
-  results+=("$(printf '%-12s %s in %s s' "$1" "$status" $(($(stat -c %Y "$LOGS/test-$1.log") - BEGAN["test-$1"])))")
+  results+=("$(printf '%-12s %s in %s s' "$1" "$status" $((EPOCHSECONDS - BEGAN["test-$1"])))")
+  if [[ $status == FAILED ]]; then # the names of the tests again, where a log that is cut in the middle still has them
+    mapfile -t others < <(grep -E '^(FAILED|ERROR) ' "$LOGS/test-$1.log" | cut -c 1-200)
+    results+=("${others[@]/#/  }")
+    others=()
+  fi
+  for name in "${running[@]}"; do
+    [[ $name == "test-$1" ]] || others+=("$name")
+  done
+  running=("${others[@]}")
 }

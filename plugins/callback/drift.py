@@ -31,6 +31,11 @@ options:
     description: The name of this part of a run that is split among several processes or machines.
     type: str
     env: [{name: STEADFAST_DRIFT_SHARD}]
+  shards:
+    description: How many parts the run is split into, so that one that is missing is noticed. V(0) is not told.
+    type: int
+    default: 0
+    env: [{name: STEADFAST_DRIFT_SHARDS}]
   mode:
     description:
       - V(auto) is a check with C(--check), or when plays are in check mode by themselves.
@@ -73,6 +78,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible.release import __version__ as ansible_version
 
 from ..plugin_utils.drift.attributes import Shower
+from ..plugin_utils.drift.batch import Batch
 from ..plugin_utils.drift.fleet import Redaction
 from ..plugin_utils.drift.observe import Observer
 from ..plugin_utils.drift.recorder import Recorder, Settings
@@ -93,9 +99,11 @@ class CallbackModule(CallbackBase):
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
         directory = private_directory(Path(os.path.expandvars(self.get_option("directory"))).expanduser())
         run = self.get_option("run") or f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}"
-        settings = Settings(directory, run, self.get_option("shard") or str(os.getpid()), self.get_option("mode"))
+        shard = self.get_option("shard") or str(os.getpid())
+        settings = Settings(directory, run, shard, self.get_option("mode"), self.get_option("shards"))
         shower = Shower(Redactor(secret_key(directory)), tuple(self.get_option("show_text")))
         self._recorder = Recorder(settings, Observer(shower), Redaction())
+        self._batch = Batch(self._recorder)
         self._play: Any = None
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
@@ -116,32 +124,35 @@ class CallbackModule(CallbackBase):
         )
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
+        self._batch.flush()
         self._play = play
         self._recorder.play(play)
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
+        self._batch.flush()
         self._recorder.empty(self._play)
 
     def v2_runner_on_ok(self, result: Any) -> None:
-        self._recorder.ok(result)
+        self._batch.add(self._recorder.ok, result)
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
-        self._recorder.ok(result, item=True)
+        self._batch.add(self._recorder.ok, result, True)
 
     def v2_runner_on_skipped(self, result: Any) -> None:
-        self._recorder.skipped(result)
+        self._batch.add(self._recorder.skipped, result)
 
     def v2_runner_item_on_skipped(self, result: Any) -> None:
-        self._recorder.skipped(result, item=True)
+        self._batch.add(self._recorder.skipped, result, True)
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
-        self._recorder.failed(result, ignore_errors)
+        self._batch.add(self._recorder.failed, result, ignore_errors)
 
     def v2_runner_item_on_failed(self, result: Any) -> None:
-        self._recorder.failed(result, None, item=True)
+        self._batch.add(self._recorder.failed, result, None, True)
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        self._recorder.unreachable(result)
+        self._batch.add(self._recorder.unreachable, result)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
+        self._batch.flush()
         self._recorder.close(stats)

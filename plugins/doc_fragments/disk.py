@@ -67,6 +67,8 @@ options:
   mount_options:
     description:
       - The options in C(/etc/fstab). They are compared with what is in force, too; a volume that was remounted read-only is a difference.
+      - What was not asked for may be as the filesystem has it as its default (C(tune2fs -o), C(tune2fs -e)).
+      - C(x-systemd.automount) is refused.
     type: list
     elements: str
     default: [defaults, nofail, x-systemd.device-timeout=90s]
@@ -96,7 +98,9 @@ options:
     description: The mode of the mounted root, as octal digits in quotes, for example V("0755").
     type: raw
   grow:
-    description: Whether partition and filesystem are grown, while they are in use, when the disk has become larger.
+    description:
+      - Whether partition and filesystem are grown, while they are in use, when the disk has become larger.
+      - With V(ro) among O(mount_options) they are not, and the result says so in RV(notes).
     type: bool
     default: true
   size:

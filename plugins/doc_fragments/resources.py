@@ -41,7 +41,9 @@ state:
   choices: [present, absent]
   default: present
 wait_timeout:
-  description: Seconds to wait for one change of state. What has not got there by then fails the task with the last state seen.
+  description:
+    - Seconds to wait for one change of state. What has not got there by then fails the task with the last state seen.
+    - What the API has not done yet, or failed to do by its own fault, is tried again for a minute, and never longer than this.
   type: int
   default: 600
 """
@@ -142,7 +144,7 @@ _FLEET = {
     "delete_volumes": {
         "description": [
             "Which volumes may be deleted by O(state=absent) and by O(prune), V(true) for all, or a list of names such as V(web-1/images).",
-            "They may hold data, so the others are kept and named in RV(notes).",
+            "They may hold data, so the others are kept and named in RV(notes). So is a name that no volume of the fleet has.",
         ],
         "type": "raw",
         "default": False,
@@ -190,6 +192,22 @@ class ModuleDocFragment:
             instance={
                 "description": "The instance it points to, by name or id. An empty string means none. Not managed when not given.",
                 "type": "str",
+            },
+            network_interface={
+                "description": [
+                    "The network interface it points to, instead of an instance, by id or by its C(Name) tag. An empty string means none.",
+                    "For interfaces beside the first of an instance, and for those that belong to no instance.",
+                ],
+                "type": "str",
+                "aliases": ["network_interface_id"],
+            },
+            private_ip={
+                "description": [
+                    "Which private address of the interface it stands for, where that has several. The first one when it is not given.",
+                    "With O(instance), an address of its first interface.",
+                ],
+                "type": "str",
+                "aliases": ["private_ip_address"],
             },
             address=yaml.safe_load(ADDRESS),
         )

@@ -13,19 +13,16 @@ options:
   ids:
     description:
       - Only those with one of these ids. An id that does not exist is no error, it is just not in the answer.
-      - When several of these options are given, all of them must hold. When none is given, everything in the region is returned.
+      - When several of the options that select are given, all of them must hold. When none is given, everything in the region is returned.
     type: list
     elements: str
   names:
     description:
       - Only those with one of these names, where V(*) and V(?) stand for any characters.
-      - Key pairs and security groups have names of their own; of the others it is the C(Name) tag, or with O(fleet) the name in the fleet.
+      - Key pairs, security groups and images have names of their own; of the others it is the C(Name) tag.
     type: list
     elements: str
     aliases: [name]
-  fleet:
-    description: Only what this fleet owns.
-    type: str
   tags:
     description: Only those that carry these tags; a value may be a list of values, of which one must be there.
     type: dict
@@ -33,4 +30,28 @@ options:
     description:
       - Filters of the EC2 API, with their values; see the operation in its reference. V(_) may be written for V(-) in their names.
     type: dict
+"""
+
+    FLEET = r"""
+options:
+  fleet:
+    description: Only what this fleet owns. What has no name of its own is then called by its name in the fleet in O(names).
+    type: str
+"""
+
+    BACKUPS = r"""
+options:
+  series:
+    description: Only those of this series.
+    type: str
+  owners:
+    description: The accounts whose snapshots or images are meant, by number, or V(self) or V(amazon). Nobody else's are returned.
+    type: list
+    elements: str
+    default: [self]
+    aliases: [owner]
+  sharing:
+    description: Whether to ask with whom each is shared, which takes a call for each.
+    type: bool
+    default: false
 """

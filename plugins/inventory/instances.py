@@ -12,7 +12,7 @@ description:
     M(steadfast.ec2.instance) and M(steadfast.ec2.fleet), among it C(ec2.tags), C(ec2.zone_id), and the attached volumes by the
     name that they were declared with, as in C(ec2.volumes.images.id).
   - How to log in is in C(ansible_host), C(ansible_user) and C(ansible_ssh_private_key_file).
-  - Each region is asked four or five questions, whatever the number of instances; all regions and questions at the same time.
+  - Each region is asked up to five questions, whatever the number of instances, and one if it has none; all regions at the same time.
   - A source is a YAML file that names this plugin; see the examples.
 extends_documentation_fragment:
   - constructed
@@ -27,8 +27,9 @@ options:
   accounts:
     description:
       - The accounts to ask, all of them at the same time. When empty, it is the one that the connection options or the environment name.
-      - Each is a mapping with any of C(name), C(profile), C(access_key), C(secret_key), C(session_token), C(role_arn), C(external_id) and
-        C(session_name). Credentials that it does not have are those of the connection options.
+      - Each is a mapping with any of C(name), C(profile), C(access_key), C(secret_key), C(session_token), C(role_arn), C(external_id),
+        C(session_name) and C(regions). Credentials that it does not have are those of the connection options.
+      - C(regions) of an account take the place of O(regions) there, with the same words.
       - C(name) is how messages and C(ec2.account) call it; when not given, the profile or the number in the role.
     type: list
     elements: dict
@@ -191,7 +192,7 @@ plugin: steadfast.ec2.instances
 accounts:
   - profile: prod
   - profile: staging
-  - {name: customer, role_arn: "arn:aws:iam::123456789012:role/inventory", external_id: moso}
+  - {name: customer, role_arn: "arn:aws:iam::123456789012:role/inventory", external_id: moso, regions: [eu-central-1]}
 regions: [all]
 hostnames: ["{{ ec2.tags.Name }}.{{ ec2.account }}", id]
 exclude_filters:
@@ -211,8 +212,10 @@ compose:
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -221,16 +224,18 @@ from ansible import template
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
-from ..module_utils.aws.client import Connection
+from ..module_utils.aws.connection import Connection
 from ..module_utils.engine.errors import InvalidInput, SteadfastError
 from ..plugin_utils import expressions, flat
-from ..plugin_utils.accounts import Account, base_client
+from ..plugin_utils.accounts import Account, region_words
 from ..plugin_utils.choice import Choice
-from ..plugin_utils.hosts import Names, Reach, check_hostnames, groups, names
+from ..plugin_utils.collector import rarely_collecting
+from ..plugin_utils.hosts import Names, Reach, check_group_by, check_hostnames, groups, names
 from ..plugin_utils.regions import Answer, Question, read
+from ..plugin_utils.remembered import from_cache, to_cache
 
 #: What a change of the cached form has to change, so that an old cache is not misread.
-CACHE_FORM = 2
+CACHE_FORM = 3
 #: From ansible-core 2.19 on a string is a template only if somebody trusts it explicitly.
 TRUST_IS_EXPLICIT = hasattr(template, "trust_as_template")
 #: How many of a long list a warning names.
@@ -250,14 +255,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """Fill `inventory` from the file `path`; ends as one clear error or a complete inventory."""
         super().parse(inventory, loader, path, cache)
         try:
-            self._check_options(self._read_config_data(path))
-            answer = self._answer(path, cache)
-            self._report(answer)
-            started = monotonic()
-            self._add_hosts(answer, Path(path).parent)
-            self.display.vv(f"{self.NAME}: {len(answer.instances)} hosts added in {monotonic() - started:.2f} s")
+            with rarely_collecting():
+                self._fill(path, cache)
         except SteadfastError as error:
             raise AnsibleParserError(error.message) from error
+
+    def _fill(self, path: str, cache: bool) -> None:
+        self._check_options(self._read_config_data(path))
+        answer = self._answer(path, cache)
+        self._report(answer)
+        started = monotonic()
+        self._add_hosts(answer, Path(path).parent)
+        self.display.vv(f"{self.NAME}: {len(answer.instances)} hosts added in {monotonic() - started:.2f} s")
 
     # --- options
 
@@ -279,38 +288,50 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _question(self) -> Question:
         filters, included, excluded = (self._option(name) for name in ("filters", "include_filters", "exclude_filters"))
-        details = self.get_option("details")
+        details, timeout = self.get_option("details"), self.get_option("timeout")
+        if timeout < 1:
+            raise InvalidInput("no answer comes in no time", resource="timeout", found=str(timeout), do="Give at least 1 second.")
         return Question(
-            regions=tuple(str(region) for region in self._option("regions")),
+            regions=region_words("regions", self._option("regions")),
             choice=Choice.of(filters, included, excluded, self.get_option("states")),
             details=tuple(kind for kind in details if kind != "images" or not self._option("user")),
             raw="flat" in self.get_option("variables"),
-            timeout=self.get_option("timeout"),
+            timeout=timeout,
         )
 
     # --- reading, or remembering
 
     def _answer(self, path: str, cache: bool) -> Answer:
         check_hostnames(self.get_option("hostnames"))
+        check_group_by(self.get_option("group_by"))
+        port = self.get_option("port")
+        if port is not None and not 0 < port < 65536:
+            raise InvalidInput("there is no such port", resource="port", found=str(port), wanted="1 to 65535")
         accounts, question = self._accounts(), self._question()
         if not self.get_option("cache"):
             return read(accounts, question)
         self.load_cache_plugin()
         key = self._cache_key(path, accounts, question)
-        if cache and (remembered := _remembered(self.cache.get(key))):
+        if cache and (remembered := self._remembered(key, question.raw)):
             self.display.vv(f"{self.NAME}: {len(remembered.instances)} instances from the cache")
             return remembered
         answer = read(accounts, question)
         if (self.get_option("failed_regions") == "skip" and answer.instances) or not (answer.failures or answer.gaps):
-            self.cache[key] = {"instances": answer.instances, "image_names": answer.image_names, "raw": _flat_raw(answer)}
+            self.cache[key] = to_cache(answer)
         return answer
+
+    def _remembered(self, key: str, raw: bool) -> Answer | None:
+        try:
+            return from_cache(self.cache.get(key), raw)
+        except (LookupError, TypeError, ValueError):  # a file that Ansible's own cache plugin cannot make sense of
+            return None
 
     def _cache_key(self, path: str, accounts: Iterable[Account], question: Question) -> str:
         """Different for everything that could give another answer. Finding it takes no call."""
-        clients = [(account, base_client(account, question.regions, question.timeout)) for account in accounts]
-        whose = [[*account.identity(client), client.region] for account, client in clients]
+        whose = [account.identity(question.regions, question.timeout) for account in accounts]
         choice = [[sorted(one.items()) for one in part] for part in (question.choice.included, question.choice.excluded)]
-        parts = [CACHE_FORM, whose, question.regions, choice, question.details, question.raw]
+        may_lack = self.get_option("failed_regions") == "skip"
+        parts = [CACHE_FORM, whose, question.regions, choice, question.details, question.raw, may_lack]
         digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         return f"{self.get_cache_key(path)}_{digest[:16]}"
 
@@ -328,9 +349,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for line in missing:
             (self.display.warning if policy == "warn" else self.display.v)(f"{self.NAME}: {line}")
 
-    def _report_names(self, found: Names) -> None:
+    def _report_names(self, found: Names, elsewhere: Mapping[str, str]) -> None:
         several = {name: hosts for name, hosts in sorted(found.shared.items()) if len(hosts) > 1}
         shown = [f"{len(hosts)} instances are called {name}" for name, hosts in several.items()]
+        again = sorted(name for name in found.shared if name in elsewhere and name not in several)
+        shown += [f"an instance is called {name}, as one of another source is" for name in again]
         if shown:
             more = f" and {len(shown) - NAMED} more" if len(shown) > NAMED else ""
             text = f"{'; '.join(shown[:NAMED])}{more}. Each of them got its id behind its name; a tag Name of its own would be clearer."
@@ -343,25 +366,28 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         reach = Reach(
             connect_with=self.get_option("connect_with"),
             user=self._option("user"),
-            key_file=str(folder / Path(key_file).expanduser()) if key_file else None,
+            # Path.expanduser fails for a user that is not there; such a file is only not there
+            key_file=str(folder / os.path.expanduser(str(key_file))) if key_file else None,  # noqa: PTH111
             port=self.get_option("port"),
             ssh_args=self._option("ssh_args"),
         )
-        reserved = {*self.inventory.groups, *self.get_option("groups")}
-        found = names(answer.instances, self.get_option("hostnames"), reserved, self._elsewhere(), self._render)
-        self._report_names(found)
         forms, kinds = self.get_option("variables"), self.get_option("group_by")
+        own_groups = {instance["id"]: groups(instance, kinds) for instance in answer.instances}
+        reserved = {*self.inventory.groups, *self.get_option("groups"), *chain.from_iterable(own_groups.values())}
+        elsewhere = self._elsewhere()
+        found = names(answer.instances, self.get_option("hostnames"), reserved, elsewhere, self._render)
+        self._report_names(found, elsewhere)
         for instance in sorted(answer.instances, key=lambda instance: found.by_id[instance["id"]]):
             variables = {"ec2": instance} if "ec2" in forms else {}
             if "flat" in forms:
                 variables.update(self._flat(answer.raw[instance["id"]], instance))
             variables.update(reach.variables(instance, answer.image_names))
-            self._add_host(found.by_id[instance["id"]], variables, groups(instance, kinds))
+            self._add_host(found.by_id[instance["id"]], variables, own_groups[instance["id"]])
 
     def _elsewhere(self) -> dict[str, str]:
         """The hosts that other sources of this kind have made: an instance of the same name is not the same machine."""
-        known = {name: host.vars.get("ec2") for name, host in self.inventory.hosts.items()}
-        return {name: str(ec2["id"]) for name, ec2 in known.items() if isinstance(ec2, Mapping) and "id" in ec2}
+        known = {name: _instance_id(host.vars) for name, host in self.inventory.hosts.items()}
+        return {name: one for name, one in known.items() if one}
 
     def _flat(self, raw: Mapping[str, Any], instance: Mapping[str, Any]) -> dict[str, Any]:
         return flat.variables(raw, instance["region"], self.get_option("hostvars_prefix"), self.get_option("hostvars_suffix"))
@@ -438,16 +464,12 @@ def _aliases(defined: Any) -> Iterable[str]:
     return defined.get("aliases") or () if isinstance(defined, Mapping) else ()
 
 
-def _remembered(stored: Any) -> Answer | None:
-    """What the cache has; None where it is not what was put there."""
-    if isinstance(stored, Mapping) and set(stored) == {"instances", "image_names", "raw"}:
-        return Answer(instances=stored["instances"], image_names=stored["image_names"], raw=stored["raw"])
-    return None
-
-
-def _flat_raw(answer: Answer) -> dict[str, Any]:
-    """Raw instances in a form that every cache can keep: moments as text."""
-    return dict(json.loads(json.dumps(answer.raw, default=lambda moment: moment.isoformat())))
+def _instance_id(variables: Mapping[str, Any]) -> str | None:
+    """Of a host that is an instance, here or to aws_ec2; among flat variables it may have a prefix and a suffix."""
+    ec2 = variables.get("ec2")
+    if isinstance(ec2, Mapping):
+        return str(ec2["id"]) if "id" in ec2 else None
+    return next((str(value) for name, value in variables.items() if "instance_id" in name and str(value).startswith("i-")), None)
 
 
 def _untrusted(variables: dict[str, Any]) -> dict[str, Any]:

@@ -103,6 +103,11 @@ summary:
   description: The plan in one line.
   returned: success
   type: str
+notes:
+  description: What is worth knowing and no change.
+  returned: success
+  type: list
+  elements: str
 error:
   description: Why it failed, as data.
   returned: failure

@@ -41,6 +41,7 @@ notes:
   - In check mode O(volume) may be V((known after apply\)), for a volume that the same run is going to create.
 seealso:
   - module: steadfast.ec2.disk_info
+  - module: steadfast.ec2.disk_freeze
   - module: steadfast.ec2.volume
 author:
   - The steadfast.ec2 authors (@steadfast-collections)

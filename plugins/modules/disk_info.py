@@ -26,16 +26,8 @@ options:
       - Whether to look for processes that have files open on mounted disks. The filesystem of C(/), where everything runs, is left out.
     type: bool
     default: true
-attributes:
-  check_mode:
-    support: full
-    description: Reads only, so it does the same in check mode.
-  diff_mode:
-    support: N/A
-    description: Changes nothing.
-  idempotent:
-    support: full
-    description: Changes nothing.
+extends_documentation_fragment:
+  - steadfast.ec2.attributes.info
 requirements:
   - C(blkid) of util-linux
   - root

@@ -10,8 +10,8 @@ module: elastic_ip
 short_description: Manage an Elastic IP
 version_added: 0.1.0
 description:
-  - Allocates an address once, points it to an instance, moves it, releases it. It is found by its name in a tag, so a second run, or a run
-    after one that was killed, finds the same address.
+  - Allocates an address once, points it to an instance or a network interface, moves it, releases it.
+  - It is found by its name in a tag, so a second run, or a run after one that was killed, finds the same address.
 extends_documentation_fragment:
   - steadfast.ec2.resources.elastic_ip
   - steadfast.ec2.connection
@@ -34,6 +34,12 @@ EXAMPLES = r"""
     name: entry
     address: 203.0.113.7
     instance: web
+
+- name: On the second private address of an interface that moves between machines
+  steadfast.ec2.elastic_ip:
+    name: service
+    network_interface: eni-0123456789abcdef0
+    private_ip: 172.31.16.78
 
 - name: Given back, so that it costs nothing
   steadfast.ec2.elastic_ip:
@@ -61,6 +67,9 @@ elastic_ip:
       type: str
     instance_id:
       description: The instance it points to.
+      type: str
+    network_interface_id:
+      description: The network interface it points to.
       type: str
     private_ip:
       description: The private address it points to.

@@ -14,6 +14,7 @@ description:
   - Makes only calls that read, and the fewest that the API allows.
 extends_documentation_fragment:
   - steadfast.ec2.selection
+  - steadfast.ec2.selection.fleet
   - steadfast.ec2.attributes.info
   - steadfast.ec2.attributes
   - steadfast.ec2.connection

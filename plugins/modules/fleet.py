@@ -137,6 +137,35 @@ notes:
   returned: success
   type: list
   elements: str
+undeclared:
+  description:
+    - Volumes that somebody attached to instances of this fleet, and that neither this declaration nor the fleet knows. They are left alone;
+      a drift check reports them. What is deleted with its instance does not count, since it came with the image.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: C(volume).
+      type: str
+    name:
+      description: Its id.
+      type: str
+    action:
+      description: C(none).
+      type: str
+    reasons:
+      description: Empty.
+      type: list
+      elements: str
+    attributes:
+      description: What it is attached to, as C(name), C(before) and C(after), which is null.
+      type: list
+      elements: dict
+    steps:
+      description: Empty.
+      type: list
+      elements: str
 api:
   description: What the task cost.
   returned: success

@@ -77,7 +77,7 @@ options:
     type: dict
     suboptions:
       newest:
-        description: So many of the newest, with the one that this task makes.
+        description: So many of the newest, with the one that this task makes. What is as old as the last of them, to the second, stays too.
         type: int
       days:
         description: Those that are younger than so many days.

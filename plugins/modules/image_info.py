@@ -11,38 +11,9 @@ short_description: Look up images
 version_added: 0.1.0
 description:
   - Returns images, the newest first. Makes only calls that read.
-options:
-  ids:
-    description:
-      - Only those with one of these ids. An id that does not exist is no error, it is just not in the answer.
-      - When several of these options are given, all of them must hold.
-    type: list
-    elements: str
-  names:
-    description: Only those with one of these names, where V(*) and V(?) stand for any characters.
-    type: list
-    elements: str
-    aliases: [name]
-  series:
-    description: Only those of this series.
-    type: str
-  tags:
-    description: Only those that carry these tags; a value may be a list of values, of which one must be there.
-    type: dict
-  filters:
-    description: Filters of the EC2 API, with their values. V(_) may be written for V(-) in their names.
-    type: dict
-  owners:
-    description: The accounts whose images are meant, by number, or V(self) or V(amazon).
-    type: list
-    elements: str
-    default: [self]
-    aliases: [owner]
-  sharing:
-    description: Whether to ask with whom each is shared, which takes a call for each.
-    type: bool
-    default: false
 extends_documentation_fragment:
+  - steadfast.ec2.selection
+  - steadfast.ec2.selection.backups
   - steadfast.ec2.attributes.info
   - steadfast.ec2.attributes
   - steadfast.ec2.connection

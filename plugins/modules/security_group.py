@@ -52,6 +52,17 @@ EXAMPLES = r"""
       - protocol: icmp
         icmp_type: 8
         cidr: 0.0.0.0/0
+
+- name: One rule gets another network, another one goes; both are known by their ids, and what there is besides stays
+  steadfast.ec2.security_group:
+    name: moso-web-dev-sg
+    purge_rules: false
+    rules:
+      - id: sgr-0123456789abcdef0
+        cidr: 198.51.100.0/24
+        description: the new office
+      - id: sgr-0123456789abcdef1
+        state: absent
 """
 
 RETURN = r"""

@@ -10,10 +10,11 @@ module: security_group_info
 short_description: Look up security groups and their rules
 version_added: 0.1.0
 description:
-  - Returns security groups with their rules.
+  - Returns security groups with their rules, each with its id.
   - Makes only calls that read, and the fewest that the API allows.
 extends_documentation_fragment:
   - steadfast.ec2.selection
+  - steadfast.ec2.selection.fleet
   - steadfast.ec2.attributes.info
   - steadfast.ec2.attributes
   - steadfast.ec2.connection
@@ -30,6 +31,16 @@ EXAMPLES = r"""
     filters:
       vpc_id: vpc-0123456789abcdef0
   register: groups
+
+- name: The rule that somebody described as temporary, whatever it lets in
+  steadfast.ec2.security_group:
+    name: moso-web-dev-sg
+    purge_rules: false
+    rules:
+      - id: "{{ item }}"
+        state: absent
+  loop: "{{ groups.security_groups | map(attribute='rule_entries') | flatten | selectattr('description', 'defined')
+    | selectattr('description', 'eq', 'temporary') | map(attribute='id') }}"
 """
 
 RETURN = r"""
@@ -38,6 +49,15 @@ security_groups:
   returned: success
   type: list
   elements: dict
+  contains:
+    rule_entries:
+      description:
+        - Every rule by itself, with its C(id), as C(text) for people, whether it is for C(egress), its C(tags), and the options that
+          declare it, C(protocol), C(ports) or C(icmp_type) and C(icmp_code), one of C(cidr), C(group) and C(prefix_list), and
+          C(description).
+        - With C(id) and those options, it can be an entry of O(steadfast.ec2.security_group#module:rules).
+      type: list
+      elements: dict
 api:
   description: What the task cost.
   returned: success

@@ -80,7 +80,7 @@ options:
         type: str
         required: true
       status:
-        description: The HTTP status codes that count as served.
+        description: The HTTP status codes that count as served, at least one.
         type: list
         elements: int
         default: [200]
@@ -184,6 +184,11 @@ summary:
   description: The plan in one line.
   returned: success
   type: str
+notes:
+  description: What is worth knowing and no change.
+  returned: success
+  type: list
+  elements: str
 error:
   description: Why it failed, as data.
   returned: failure

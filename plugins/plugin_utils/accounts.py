@@ -4,14 +4,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..module_utils.aws.client import Client, Connection
+from ..module_utils.aws.client import Client, Transport
+from ..module_utils.aws.connection import Connection
+from ..module_utils.aws.query import QueryClient
 from ..module_utils.aws.role import SESSION_NAME, assume
 from ..module_utils.engine.errors import CallFailed, InvalidInput
-from .needed import answers
+from .needed import reader
 
 #: Words in `regions` that are no names: those that the account has enabled, and the one that is configured.
 ALL, AUTO = "all", "auto"
@@ -20,19 +22,20 @@ FIRST_REGION = "us-east-1"
 #: A call is sent at most so often; a region that has lost its way must not hold up the others for long.
 ATTEMPTS = 5
 
-_KEYS = ("name", "profile", "access_key", "secret_key", "session_token", "role_arn", "external_id", "session_name")
+_KEYS = ("name", "profile", "access_key", "secret_key", "session_token", "role_arn", "external_id", "session_name", "regions")
 _CREDENTIALS = ("profile", "access_key", "secret_key", "session_token")
 
 
 @dataclass(frozen=True)
 class Account:
-    """How one account is entered: by `connection`, and from there by `role_arn` if there is one."""
+    """How one account is entered: by `connection`, and from there by `role_arn` if there is one; and its own `regions`, if it has any."""
 
     name: str
     connection: Connection
     role_arn: str | None = None
     external_id: str | None = None
     session_name: str = SESSION_NAME
+    regions: tuple[str, ...] = ()
 
     @classmethod
     def all_of(
@@ -62,7 +65,7 @@ class Account:
         unknown = sorted(str(key) for key in set(one) - set(_KEYS))
         if unknown:
             raise InvalidInput("there is no such option", resource=f"{where}: {', '.join(unknown)}", found=f"there are: {', '.join(_KEYS)}")
-        said = {key: str(value) for key, value in one.items() if value not in (None, "")}
+        said = {key: str(value) for key, value in one.items() if value not in (None, "") and key != "regions"}
         if said.keys() & set(_CREDENTIALS):  # they belong together, and are not mixed with those beside it
             connection = replace(connection, **{key: said.get(key) for key in _CREDENTIALS})  # type: ignore[arg-type]
         name = said.get("name") or said.get("profile") or said.get("role_arn", role_arn or "").split(":role/")[0].rsplit(":", 1)[-1]
@@ -72,58 +75,66 @@ class Account:
             said.get("role_arn", role_arn),
             said.get("external_id", common.external_id),
             said.get("session_name", common.session_name),
+            region_words(f"{where}: regions", one.get("regions")),
         )
 
     def place(self, region: str) -> str:
         """What messages call a region of this account."""
         return f"{self.name}, {region}" if self.name else region
 
-    def identity(self, client: Client) -> list[str]:
-        """Which credentials are in use, for a cache: without a call, and no secret."""
-        return [self.name, client.endpoint, client.identity(), self.role_arn or "", self.external_id or ""]
+    def identity(self, regions: Sequence[str], timeout: int) -> list[str]:
+        """Where and as whom it is asked, for a cache: without a call, and no secret."""
+        transport = _transport(self, self.regions or regions, timeout)
+        where = [transport.region, transport.endpoint(transport.region), *self.regions]
+        return [self.name, *where, transport.identity(), self.role_arn or "", self.external_id or ""]
 
 
-def open_account(account: Account, regions: Sequence[str], timeout: int, whole: bool = False) -> Iterator[Client]:
-    """A client for each region that `regions` stands for in this account, in order. Raises SteadfastError.
+def open_account(account: Account, regions: Sequence[str], timeout: int, whole: bool = False) -> list[QueryClient]:
+    """A client for each region that its own regions, or else `regions`, stand for in this account, in order. Raises SteadfastError.
 
     They read of an instance what the facts need, or with `whole` everything.
     """
-    first = base_client(account, regions, timeout, whole)
+    regions = account.regions or regions
+    transport = _transport(account, regions, timeout)
     if account.role_arn:
-        first = _client(_assumed(account, first, timeout), timeout, None, whole)
-    for name in _region_names(first, regions):
-        if name == first.region:
-            yield first
-        else:
-            yield _client(replace(first.connection, region=name), timeout, first.session, whole)
+        transport = Transport(_assumed(account, transport, timeout), timeout)
+    return [_client(transport, name, whole) for name in _region_names(transport, regions)]
 
 
-def base_client(account: Account, regions: Sequence[str], timeout: int, whole: bool = False) -> Client:
-    """A client with the account's own credentials, before any role. Takes no call."""
+def region_words(where: str, given: Any) -> tuple[str, ...]:
+    """The names in an option `regions`, which `where` calls; a single one may stand alone. Raises InvalidInput."""
+    names = [given] if isinstance(given, str) else given or []
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) and name for name in names):
+        raise InvalidInput("regions are a list of names", resource=where, found=repr(given), do="Write them as in [us-east-1].")
+    return tuple(str(name) for name in names)
+
+
+def _transport(account: Account, regions: Sequence[str], timeout: int) -> Transport:
+    """With the account's own credentials, before any role. Takes no call."""
     named = [region for region in regions if region not in (ALL, AUTO)]
     try:
-        return _client(account.connection, timeout, None, whole)
+        return Transport(account.connection, timeout)
     except CallFailed as error:
         if error.code != "NoRegionError" or AUTO in regions or not (named or ALL in regions):
             raise
-        return _client(replace(account.connection, region=named[0] if named else FIRST_REGION), timeout, None, whole)
+        return Transport(replace(account.connection, region=named[0] if named else FIRST_REGION), timeout)
 
 
-def _client(connection: Connection, timeout: int, session: Any, whole: bool) -> Client:
-    return Client(connection, session=session, attempts=ATTEMPTS, timeout=timeout, needed=answers(whole))
+def _client(transport: Transport, region: str, whole: bool = False) -> QueryClient:
+    return QueryClient(transport, region, reader(whole), ATTEMPTS)
 
 
-def _region_names(first: Client, regions: Sequence[str]) -> list[str]:
-    names = [first.region if region == AUTO else region for region in regions or (AUTO,)]
+def _region_names(transport: Transport, regions: Sequence[str]) -> list[str]:
+    names = [transport.region if region == AUTO else region for region in regions or (AUTO,)]
     if ALL not in names:
         return list(dict.fromkeys(names))
     if len(set(names)) > 1:
         raise InvalidInput("all stands for every region, with nothing beside it", resource="regions", found=", ".join(regions))
-    return sorted(region["RegionName"] for region in first.call("DescribeRegions", {})["Regions"])
+    return sorted(region["RegionName"] for region in _client(transport, transport.region).call("DescribeRegions", {})["Regions"])
 
 
-def _assumed(account: Account, client: Client, timeout: int) -> Connection:
+def _assumed(account: Account, transport: Transport, timeout: int) -> Connection:
     """The connection of the role; without a region of its own the role works where its account does."""
-    connection = replace(client.connection, region=client.region)
-    sts = Client(connection, service="sts", session=client.session, attempts=ATTEMPTS, timeout=timeout)
+    connection = replace(transport.connection, region=transport.region)
+    sts = Client(connection, service="sts", session=transport.session, attempts=ATTEMPTS, timeout=timeout)
     return assume(sts, str(account.role_arn), account.session_name, account.external_id)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from ..module_utils.ec2.describe import FILTER_VALUES
 from ..module_utils.engine.errors import InvalidInput
 
 Raw = Mapping[str, Any]
@@ -17,8 +18,6 @@ Raw = Mapping[str, Any]
 Filter = Mapping[str, Sequence[str]]
 
 STATE = "instance-state-name"
-#: The API takes at most so many values in one filter.
-FILTER_VALUES = 200
 
 #: Where an instance of DescribeInstances has what a filter of that call is about; lists on the way are gone through.
 PATHS: Mapping[str, tuple[str, ...]] = {
@@ -102,9 +101,11 @@ class Choice:
     def of(cls, filters: Any, included: Iterable[Any], excluded: Iterable[Any], states: Sequence[str]) -> Choice:
         """From the options; `states` count where a filter names none. Raises InvalidInput for what cannot be told apart here."""
         wanted = [_filter("filters", filters)] if filters else []
-        wanted += [_filter("include_filters", one) for one in included]
-        unwanted = [_filter("exclude_filters", one) for one in excluded]
+        wanted += [_one_of("include_filters", one) for one in included]
+        unwanted = [_one_of("exclude_filters", one) for one in excluded]
         default = {STATE: tuple(states)}
+        if not states:
+            raise InvalidInput("no instance is in no state", resource="states", do="Name at least one.")
         choice = cls(tuple({**default, **one} for one in wanted or [{}]), tuple(unwanted))
         choice._check(len(wanted) > 1)
         return choice
@@ -143,6 +144,13 @@ def _filter(option: str, one: Any) -> Filter:
     if not isinstance(one, Mapping):
         raise InvalidInput("a filter is a mapping of names to values", resource=option, found=repr(one))
     return {_name(str(name)): _values(option, str(name), value) for name, value in one.items()}
+
+
+def _one_of(option: str, one: Any) -> Filter:
+    found = _filter(option, one)
+    if not found:
+        raise InvalidInput("an empty filter fits every instance", resource=option, do="Leave it out, or name what it is about.")
+    return found
 
 
 def _name(name: str) -> str:

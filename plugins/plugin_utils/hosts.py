@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, TemplateSyntaxError
+
 from ..module_utils.engine.errors import InvalidInput
 
 Facts = Mapping[str, Any]
@@ -88,16 +90,27 @@ NAMING = {
 Render = Callable[[str, Facts], Any]
 
 
-def check_hostnames(preferences: Sequence[str]) -> None:
+def check_hostnames(preferences: Sequence[Any]) -> None:
     """Refuse what is no way of naming a host; a plain word would give one name to all of them."""
     for one in preferences:
-        if one not in ("name", "fleet", *NAMING) and not one.startswith("tag:") and not is_template(one):
+        if not isinstance(one, str) or (one not in ("name", "fleet", *NAMING) and not re.match("tag:.", one) and not is_template(one)):
             raise InvalidInput(
                 "is no way of naming a host",
                 resource=f"hostnames: {one}",
                 found=f"there are: name, fleet, tag:KEY, {', '.join(NAMING)}, and templates such as '{{{{ ec2.tags.Name }}}}'",
-                do="Correct it; a text that is the same for all of them is no name.",
+                do="Correct it; a text that is the same for all of them is no name, and a prefix is written as a template.",
             )
+        try:
+            Environment(autoescape=True).parse(one)
+        except TemplateSyntaxError as error:
+            raise InvalidInput("the template cannot be read", resource=f"hostnames: {one}", found=str(error)) from error
+
+
+def check_group_by(kinds: Sequence[Any]) -> None:
+    """Refuse what is neither an attribute nor the key of a tag."""
+    for kind in kinds:
+        if not isinstance(kind, str) or not kind:
+            raise InvalidInput("is neither an attribute nor a tag", resource=f"group_by: {kind!r}", do="Leave it out, or name one.")
 
 
 def is_template(text: str) -> bool:
@@ -165,7 +178,13 @@ def _candidates(instance: Facts, preferences: Sequence[str], render: Render) -> 
     short = [own] if preference != "fleet" or not fleet else []
     qualified = [f"{own}.{fleet}"] if fleet else []
     unique = f"{own}-{instance['id'].removeprefix('i-')}"
-    return [re.sub(r"[^\w.-]", "_", text) for text in (*short, *qualified, unique)]
+    return [_host_name(text) for text in (*short, *qualified, unique)]
+
+
+def _host_name(text: str) -> str:
+    """Without signs that mean something in a host pattern; nor at the beginning a dot, with which host_vars would be looked for in
+    other folders, or a dash, which makes an option of it."""
+    return re.sub(r"^[.-]+|[^\w.-]", lambda found: "_" * len(found[0]), text)
 
 
 def _named(instance: Facts, preference: str, render: Render) -> str | None:

@@ -148,7 +148,7 @@ placement:
       type: str
       aliases: [group_name]
     partition:
-      description: The partition in the placement group.
+      description: The partition in the placement group, counted from 1.
       type: int
       aliases: [partition_number]
 market:
@@ -156,7 +156,7 @@ market:
   type: str
   choices: [on_demand, spot]
 spot:
-  description: How a spot instance is asked for, with C(market) V(spot). Told at launch, and not compared afterwards.
+  description: How a spot instance is asked for; refused without C(market) V(spot). Told at launch, and not compared afterwards.
   type: dict
   suboptions:
     max_price:

@@ -32,10 +32,22 @@ public_key:
 """
 
 RULE = r"""
-protocol:
-  description: The protocol; V(tcp), V(udp), V(icmp), V(icmpv6), V(all), or a number.
+id:
+  description:
+    - The id of a rule that the group has, as in V(sgr-0123456789abcdef0); M(steadfast.ec2.security_group_info) shows them.
+    - The rule keeps its id and its tags, and is changed in place; what is not given here stays as it is. It is one rule, so it has one
+      range of ports and one source, and AWS does not change the kind of the source (IPv4, IPv6, group, prefix list).
+    - An id that the group does not have in this list is an error, unless it is declared absent.
   type: str
-  default: tcp
+  aliases: [rule_id, security_group_rule_id]
+state:
+  description: V(absent) takes the rule of that C(id) away, also where other rules that are not declared are kept.
+  type: str
+  choices: [present, absent]
+  default: present
+protocol:
+  description: The protocol; V(tcp), V(udp), V(icmp), V(icmpv6), V(all), or a number. V(tcp) when neither it nor C(id) is given.
+  type: str
   aliases: [proto]
 ports:
   description: Ports and ranges of ports, as in V([22, "8000-8010"]). Needed for V(tcp) and V(udp).
@@ -134,7 +146,7 @@ device:
   type: str
   aliases: [device_name]
 snapshot:
-  description: The snapshot that a new volume is made from.
+  description: The snapshot that a new volume is made from, by its id.
   type: str
   aliases: [snapshot_id]
 encrypted:

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..module_utils.aws.client import Client
+from ..module_utils.aws.query import QueryClient
 from ..module_utils.ec2 import facts
+from ..module_utils.ec2.describe import api_filter, describe, portions
 from ..module_utils.engine.errors import SteadfastError
 from .accounts import Account, open_account
-from .choice import FILTER_VALUES, Choice
+from .choice import Choice
 
 #: Calls in flight at once, over all accounts and regions.
 WORKERS = 32
@@ -24,7 +25,8 @@ PAGE = 1000
 DETAILS = ("volumes", "elastic_ips", "zone_ids", "images")
 
 Facts = dict[str, Any]
-Calls = dict[str, Future[list[Facts]]]
+Items = list[Facts]
+Calls = dict[str, Future[Items]]
 
 
 @dataclass(frozen=True)
@@ -53,40 +55,70 @@ class Answer:
     spent: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-@dataclass
 class _Region:
     """One region of one account while it is being asked."""
 
-    account: Account
-    client: Client
-    calls: Calls
-    found: list[Facts] = field(default_factory=list)
+    def __init__(self, account: Account, client: QueryClient, question: Question, pool: ThreadPoolExecutor) -> None:
+        self.place = account.place(client.region)
+        self.account = account
+        self.client = client
+        self.details: Calls = {}
+        self.images: list[Future[Items]] = []
+        self.found: list[Facts] = []
+        self._question = question
+        self._pool = pool
+        self.instances = pool.submit(self._ask)
 
-    @property
-    def place(self) -> str:
-        return self.account.place(self.client.region)
+    def _ask(self) -> list[Facts]:
+        """The raw instances that are meant. What belongs to them is asked for as soon as it is known that there are any."""
+        question = self._question
+        filters = {"Filters": question.choice.request(), "MaxResults": PAGE}
+        raws = list(_meant(self.client.pages("DescribeInstances", "Reservations", filters, self._seen), question.choice))
+        if any(not (raw.get("Placement") or {}).get("AvailabilityZoneId") for raw in raws):
+            self._detail("zone_ids", "DescribeAvailabilityZones", "AvailabilityZones")
+        if "images" in question.details:
+            self.images = self._ask_images({str(raw.get("ImageId") or "") for raw in raws})
+        return raws
+
+    def _seen(self, page: Items) -> None:
+        """Not waiting for the other pages saves the time that one list takes; a region without instances is asked nothing else."""
+        if page and not self.details:
+            attached = [api_filter("attachment.status", ("attaching", "attached", "detaching"))]
+            self._detail("volumes", "DescribeVolumes", "Volumes", Filters=attached, MaxResults=PAGE)
+            self._detail("elastic_ips", "DescribeAddresses", "Addresses")
+
+    def _detail(self, kind: str, operation: str, result: str, **params: Any) -> None:
+        if kind in self._question.details:
+            self.details[kind] = self._pool.submit(self.client.pages, operation, result, params)
+
+    def _ask_images(self, image_ids: Iterable[str]) -> list[Future[Items]]:
+        """By filter, because asking by id fails as a whole when one image is no longer there."""
+        parts = portions(filter(None, image_ids))
+        return [self._pool.submit(describe, self.client, "all_images", [api_filter("image-id", part)]) for part in parts]
 
 
 def read(accounts: Iterable[Account], question: Question) -> Answer:
     """Ask everywhere at once. What fails is in `failures` and `gaps`; whether that matters is for the caller to decide."""
     answer = Answer()
     with ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="inventory") as pool:
-        opened = [(account, pool.submit(_open, account, question)) for account in accounts]
+        opened = [(account, pool.submit(_open, account, question, pool)) for account in accounts]
         regions: list[_Region] = []
-        for account, clients in opened:
+        for account, begun in opened:
             with _recorded(answer.failures, account.name or "the account"):
-                regions += [_Region(account, client, _ask(pool, client, question)) for client in clients.result()]
+                regions += begun.result()
         for region in regions:
             with _recorded(answer.failures, region.place):
                 _take(region, question, answer)
-        _take_images(pool, regions, question, answer)
+        for region in regions:
+            with _recorded(answer.gaps, (region.place, "images")):
+                answer.image_names.update((image["ImageId"], image.get("Name") or "") for part in region.images for image in part.result())
     answer.spent = {region.place: {"instances": len(region.found), **region.client.api()} for region in regions}
     return answer
 
 
-def _open(account: Account, question: Question) -> list[Client]:
+def _open(account: Account, question: Question, pool: ThreadPoolExecutor) -> list[_Region]:
     whole = question.raw or question.choice.local
-    return list(open_account(account, question.regions, question.timeout, whole))
+    return [_Region(account, client, question, pool) for client in open_account(account, question.regions, question.timeout, whole)]
 
 
 @contextmanager
@@ -97,31 +129,21 @@ def _recorded(failures: dict[Any, SteadfastError], place: Any) -> Iterator[None]
         failures[place] = error
 
 
-def _ask(pool: ThreadPoolExecutor, client: Client, question: Question) -> Calls:
-    attached = [{"Name": "attachment.status", "Values": ["attaching", "attached", "detaching"]}]
-    requests = {
-        "instances": ("DescribeInstances", "Reservations", {"Filters": question.choice.request(), "MaxResults": PAGE}),
-        "volumes": ("DescribeVolumes", "Volumes", {"Filters": attached, "MaxResults": PAGE}),
-        "elastic_ips": ("DescribeAddresses", "Addresses", {}),
-        "zone_ids": ("DescribeAvailabilityZones", "AvailabilityZones", {}),
-    }
-    return {kind: pool.submit(client.pages, *request) for kind, request in requests.items() if kind in ("instances", *question.details)}
-
-
 def _take(region: _Region, question: Question, answer: Answer) -> None:
     """The instances of a region, and of its details what could be had. Raises SteadfastError only for the instances."""
-    raws = list(_meant(region.calls["instances"].result(), question.choice))
-    details: dict[str, list[Facts]] = {"volumes": [], "elastic_ips": [], "zone_ids": []}
-    for kind in details:
-        if kind in region.calls:
-            with _recorded(answer.gaps, (region.place, kind)):
-                details[kind] = region.calls[kind].result()
+    raws = region.instances.result()
+    details: dict[str, Items] = {"volumes": [], "elastic_ips": [], "zone_ids": []}
+    for kind, asked in region.details.items():
+        with _recorded(answer.gaps, (region.place, kind)):
+            details[kind] = asked.result()
     zones = {zone["ZoneName"]: zone.get("ZoneId", "") for zone in details["zone_ids"]}
     volumes = [facts.volume(raw, zones) for raw in details["volumes"]]
     addresses = [facts.elastic_ip(raw) for raw in details["elastic_ips"]]
     found = facts.instances(raws, region.client.region, zones, volumes, addresses)
     for raw, instance in zip(raws, found, strict=True):
         owner = raw.get("OwnerId") or ""
+        for volume in instance["volumes"].values():
+            volume["by_id"] = facts.by_id(volume["id"])
         region.found.append({**instance, "account_id": owner, "account": region.account.name or owner})
     answer.instances.extend(region.found)
     if question.raw:
@@ -138,19 +160,3 @@ def _meant(reservations: Iterable[Facts], choice: Choice) -> Iterator[Facts]:
             if raw["InstanceId"] not in seen and (not choice.local or choice.takes(raw)):
                 seen.add(raw["InstanceId"])
                 yield raw
-
-
-def _take_images(pool: ThreadPoolExecutor, regions: Iterable[_Region], question: Question, answer: Answer) -> None:
-    if "images" not in question.details:
-        return
-    asked = [(region, _ask_images(pool, region.client, {one["image_id"] for one in region.found})) for region in regions]
-    for region, answers in asked:
-        with _recorded(answer.gaps, (region.place, "images")):
-            answer.image_names.update((image["ImageId"], image.get("Name") or "") for part in answers for image in part.result())
-
-
-def _ask_images(pool: ThreadPoolExecutor, client: Client, image_ids: Iterable[str]) -> list[Future[list[Facts]]]:
-    """By filter, because asking by id fails as a whole when one image is no longer there."""
-    ids = sorted(filter(None, image_ids))
-    parts = [ids[start : start + FILTER_VALUES] for start in range(0, len(ids), FILTER_VALUES)]
-    return [pool.submit(client.pages, "DescribeImages", "Images", {"Filters": [{"Name": "image-id", "Values": part}]}) for part in parts]

@@ -18,6 +18,8 @@ from sandbox.errors import Ec2Error
 DEVICE_NAME = re.compile(r"^(/dev/)?(sd[a-z]([1-9]|1[0-5])?|xvd[a-d]?[a-z]|hd[a-z])$")
 #: Seconds that a guest has to let go of a disk before the volume is called busy.
 DETACH_TIMEOUT = 20.0
+#: The same when EC2 is told to force it: the disk is taken from the guest then.
+FORCE_TIMEOUT = 2.0
 
 
 class Attachment:
@@ -81,7 +83,7 @@ class AttachmentModel(Shared, EBSBackend):
         return attachment
 
     def detach_volume(self, volume_id: str, instance_id: Optional[str], device_path: Optional[str], force: bool = False) -> Attachment:
-        """Start to detach; the volume is called busy if the guest does not let go in time."""
+        """Start to detach; the volume is called busy if the guest does not let go in time, or taken from it by `force`."""
         volume = self.get_volume(volume_id)
         attachment = self._attachment_of(volume, instance_id, device_path)
         if attachment.is_root and attachment.instance.state != "stopped":
@@ -94,7 +96,7 @@ class AttachmentModel(Shared, EBSBackend):
         def work() -> None:
             guest = self.cloud.guest(attachment.instance_id)
             if guest:
-                guest.detach(volume_id, 1.0 if force else DETACH_TIMEOUT)
+                guest.detach(volume_id, FORCE_TIMEOUT if force else DETACH_TIMEOUT, force)
 
         def done(error: Optional[Exception]) -> None:
             if error:
@@ -108,14 +110,14 @@ class AttachmentModel(Shared, EBSBackend):
     def put_together(self, volume: EbsVolume, instance: Any, device: str, delete_on_termination: bool) -> Attachment:
         """Note that `volume` is at `instance`."""
         attachment = Attachment(volume, instance, device, delete_on_termination)
-        volume.attachment = attachment
+        volume.held.append(attachment)
         instance.block_device_mapping[device] = attachment.in_instance
         return attachment
 
     def take_apart(self, attachment: Attachment) -> None:
         """Note that they are separate again."""
         attachment.become("detached")
-        attachment.volume.attachment = None
+        attachment.volume.held.remove(attachment)
         attachment.instance.block_device_mapping.pop(attachment.device, None)
 
     def _check_attach(self, volume: EbsVolume, instance: Any, device: str) -> None:
@@ -124,9 +126,9 @@ class AttachmentModel(Shared, EBSBackend):
                 "InvalidParameterValue",
                 f"Value ({device}) for parameter device is invalid. {device} is not a valid EBS device name.",
             )
-        if volume.attachment:
+        if volume.attached_to(instance.id) or (volume.attachments and not volume.multi_attach_enabled):
             raise Ec2Error("VolumeInUse", f"{volume.id} is already attached to an instance")
-        if volume.status != "available":
+        if volume.status not in ("available", "in-use"):
             raise Ec2Error("IncorrectState", f"Volume '{volume.id}' is not 'available': it is '{volume.status}'.")
         if instance.state not in ("running", "stopped"):
             raise Ec2Error("IncorrectState", f"Instance '{instance.id}' is not 'running': it is '{instance.state}'.")
@@ -142,7 +144,9 @@ class AttachmentModel(Shared, EBSBackend):
             )
 
     def _attachment_of(self, volume: EbsVolume, instance_id: Optional[str], device: Optional[str]) -> Attachment:
-        attachment = volume.attachment
+        if len(volume.attachments) > 1 and not instance_id:
+            raise Ec2Error("InvalidParameterCombination", f"Volume '{volume.id}' is attached to several instances: say which.")
+        attachment = volume.attached_to(instance_id) or volume.attachment if instance_id else volume.attachment
         if attachment is None:
             raise Ec2Error("IncorrectState", f"Volume '{volume.id}' is in the 'available' state.")
         if (instance_id and instance_id != attachment.instance_id) or (device and device != attachment.device):

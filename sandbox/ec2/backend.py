@@ -14,6 +14,7 @@ from sandbox.ec2.images import ImageModel
 from sandbox.ec2.instances import InstanceModel
 from sandbox.ec2.interfaces import InterfaceModel
 from sandbox.ec2.launch import LaunchModel
+from sandbox.ec2.profiles import ProfileModel
 from sandbox.ec2.snapshots import SnapshotModel
 from sandbox.ec2.tokens import Tokens
 from sandbox.ec2.volumes import VolumeModel
@@ -22,7 +23,18 @@ if TYPE_CHECKING:
     from sandbox.cloud import Cloud
 
 
-class Backend(LaunchModel, GroupModel, InstanceModel, AttachmentModel, VolumeModel, SnapshotModel, ImageModel, InterfaceModel, EC2Backend):
+class Backend(
+    LaunchModel,
+    GroupModel,
+    InstanceModel,
+    ProfileModel,
+    AttachmentModel,
+    VolumeModel,
+    SnapshotModel,
+    ImageModel,
+    InterfaceModel,
+    EC2Backend,
+):
     """One region. `cloud` is set on a subclass, since moto makes backends by itself."""
 
     cloud: "Cloud"

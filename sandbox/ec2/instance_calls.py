@@ -69,7 +69,7 @@ class InstanceCalls(OptionCalls):
 
     def stop_instances(self) -> ActionResult:
         """Stop; Force cuts the power."""
-        force = bool(self._get_param("Force", False))
+        force = self._get_bool_param("Force", False)
         changed = self.ec2_backend.stop_instances(self.ids("InstanceIds"), force)
         return ActionResult({"StoppingInstances": _state_changes(changed)})
 

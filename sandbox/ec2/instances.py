@@ -220,12 +220,13 @@ class InstanceModel(Shared, InstanceBackend):
         self._unplug(instance)
         for volume_id in [block.volume_id for block in instance.block_device_mapping.values()]:
             volume = self.volumes.get(volume_id)
-            if volume is None or volume.attachment is None:
+            attachment = volume.attached_to(instance.id) if volume else None
+            if volume is None or attachment is None:
                 continue
-            goes_along = volume.attachment.delete_on_termination
-            self.take_apart(volume.attachment)
-            if goes_along:
+            self.take_apart(attachment)
+            if attachment.delete_on_termination and not volume.attachments:
                 self.delete_volume(volume_id)
+        self.iam_instance_profile_associations.pop(instance.id, None)
         for index, nic in list(instance.nics.items()):
             self._release_interface(instance, index, nic)
         instance.become("terminated", "Client.UserInitiatedShutdown", "User initiated shutdown")
@@ -325,8 +326,9 @@ class InstanceModel(Shared, InstanceBackend):
         for block in instance.block_device_mapping.values():
             volume = self.volumes[block.volume_id]
             volume.phase = "settled"
-            if volume.attachment and volume.attachment.status == "attaching":
-                volume.attachment.become("attached")
+            attachment = volume.attached_to(instance.id)
+            if attachment and attachment.status == "attaching":
+                attachment.become("attached")
 
     def _power_off(self, instance_id: str, timeout: float) -> None:
         guest = self.cloud.guests.get(instance_id)

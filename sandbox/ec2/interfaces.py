@@ -16,11 +16,24 @@ if TYPE_CHECKING:
     from sandbox.cloud import Cloud
 
 
+class Address(ElasticAddress):
+    """An Elastic IP that stands for one private address of its interface."""
+
+    #: None for the first one.
+    private_ip: Optional[str] = None
+
+    @property
+    def private_ip_address(self) -> Optional[str]:
+        return (self.private_ip or self.eni.private_ip_address) if self.eni else None
+
+
 class Interface(NetworkInterface):
     """An interface whose automatic public address comes from the sandbox's range."""
 
     public_ip: Optional[str]
     _automatic: Optional[str] = None
+    #: moto fills the list of private addresses while it makes the interface; after that it is only shown.
+    _complete = False
 
     @property
     def network_interface_id(self) -> str:
@@ -34,14 +47,39 @@ class Interface(NetworkInterface):
     @property
     def association(self) -> Dict[str, Any]:
         """The public address as DescribeInstances and DescribeNetworkInterfaces show it."""
-        if not self.public_ip:
-            return {}
-        shown = {"PublicIp": self.public_ip, "PublicDnsName": public_name(self.public_ip, self.ec2_backend.region_name)}
+        return self._association_of(self.private_ip_address)
+
+    @property
+    def private_ip_addresses(self) -> List[Dict[str, Any]]:
+        """Its private addresses, each with what is public there."""
+        found = []
+        for one in self._private_ip_addresses:
+            association = self._association_of(one.get("PrivateIpAddress")) if self._complete else {}
+            found.append({**one, **({"Association": association} if association else {})})
+        return found if self._complete else self._private_ip_addresses
+
+    @private_ip_addresses.setter
+    def private_ip_addresses(self, addresses: List[Dict[str, Any]]) -> None:
+        self._private_ip_addresses = addresses
+
+    @property
+    def instance_private_ip_address_list(self) -> List[Dict[str, Any]]:
+        """The same, as DescribeInstances shows it."""
+        return [{"PrivateDnsName": self.private_dns_name, **one} for one in self.private_ip_addresses]
+
+    def _association_of(self, private_ip: Optional[str]) -> Dict[str, Any]:
         for elastic in self.ec2_backend.addresses:
-            if elastic.eni is self:
-                own = {"AllocationId": elastic.allocation_id, "AssociationId": elastic.association_id}
-                return {**shown, **own, "IpOwnerId": self.owner_id}
-        return {**shown, "IpOwnerId": "amazon"}
+            if elastic.eni is self and elastic.private_ip_address == private_ip:
+                name = public_name(elastic.public_ip, self.ec2_backend.region_name)
+                own = {"AllocationId": elastic.allocation_id, "AssociationId": elastic.association_id, "IpOwnerId": self.owner_id}
+                return {"PublicIp": elastic.public_ip, "PublicDnsName": name, **own}
+        if not self.public_ip or private_ip != self.private_ip_address:
+            return {}
+        return {
+            "PublicIp": self.public_ip,
+            "PublicDnsName": public_name(self.public_ip, self.ec2_backend.region_name),
+            "IpOwnerId": "amazon",
+        }
 
     def check_auto_public_ip(self) -> None:
         """Take an automatic public address, if the interface gets one and has none."""
@@ -66,9 +104,20 @@ class InterfaceModel(Shared, NetworkInterfaceBackend):
 
     cloud: "Cloud"
 
-    def create_network_interface(self, subnet: Any, private_ip_address: Any, *args: Any, **kwargs: Any) -> Interface:
+    def create_network_interface(
+        self,
+        subnet: Any,
+        private_ip_address: Any,
+        private_ip_addresses: Optional[List[Dict[str, Any]]] = None,
+        group_ids: Optional[List[str]] = None,
+        description: Optional[str] = None,
+        tags: Optional[Dict[str, str]] = None,
+        **kwargs: Any,
+    ) -> Interface:
         """A new interface."""
-        interface = Interface(self, subnet, private_ip_address, *args, **kwargs)
+        named = {"private_ip_addresses": private_ip_addresses, "group_ids": group_ids, "description": description, "tags": tags}
+        interface = Interface(self, subnet, private_ip_address, **named, **kwargs)
+        interface._complete = True
         self.enis[interface.id] = interface
         return interface
 
@@ -89,7 +138,7 @@ class InterfaceModel(Shared, NetworkInterfaceBackend):
         self, domain: Optional[str], address: Optional[str] = None, tags: Optional[Dict[str, str]] = None
     ) -> ElasticAddress:
         """A new Elastic IP from the sandbox's range."""
-        elastic = ElasticAddress(self, "vpc", address or self.cloud.pool.take(), tags)
+        elastic = Address(self, "vpc", address or self.cloud.pool.take(), tags)
         self.addresses.append(elastic)
         return elastic
 
@@ -100,12 +149,16 @@ class InterfaceModel(Shared, NetworkInterfaceBackend):
         address: Optional[str] = None,
         allocation_id: Optional[str] = None,
         reassociate: bool = False,
+        private_ip: Optional[str] = None,
     ) -> ElasticAddress:
         """Give an Elastic IP to an interface; where it was before it is no more."""
         found = self.address_by_ip([address]) if address else self.address_by_allocation([str(allocation_id)])
         elastic = found[0]
         interface = eni or self._primary(instance)
-        if elastic.eni is interface:
+        if private_ip and private_ip not in [one.get("PrivateIpAddress") for one in interface.private_ip_addresses]:
+            raise Ec2Error("InvalidParameterValue", f"The private IP address {private_ip} is not assigned to the interface {interface.id}.")
+        wanted = private_ip or interface.private_ip_address
+        if elastic.eni is interface and elastic.private_ip_address == wanted:
             return elastic
         if elastic.eni and not reassociate:
             raise Ec2Error(
@@ -114,12 +167,13 @@ class InterfaceModel(Shared, NetworkInterfaceBackend):
             )
         self._take_off(elastic)
         for other in self.addresses:
-            if other.eni is interface:
+            if other.eni is interface and other.private_ip_address == wanted:
                 self._take_off(other, automatic_again=False)
-        interface.drop_automatic()
-        elastic.eni, elastic.instance = interface, interface.instance
+        elastic.eni, elastic.instance, elastic.private_ip = interface, interface.instance, wanted
         elastic.association_id = self.new_id("eipassoc")
-        interface.public_ip = elastic.public_ip
+        if wanted == interface.private_ip_address:
+            interface.drop_automatic()
+            interface.public_ip = elastic.public_ip
         self.cloud.ports.touch(interface.instance)
         return elastic
 
@@ -143,7 +197,8 @@ class InterfaceModel(Shared, NetworkInterfaceBackend):
         if interface is None:
             return
         elastic.eni = elastic.instance = elastic.association_id = None
-        interface.public_ip = None
+        if interface.public_ip == elastic.public_ip:
+            interface.public_ip = None
         self.cloud.ports.touch(interface.instance)
         if automatic_again and interface.instance and interface.instance.state == "running":
             interface.check_auto_public_ip()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+import ipaddress
 from typing import Any, Dict, List, Mapping, Optional
 
 from moto.ec2.models.instance_types import INSTANCE_TYPES
@@ -28,6 +29,7 @@ class LaunchModel(Shared, InstanceBackend):
         self._check_type(values["instance_type"], image)
         self._check_key(values.get("key_name"))
         subnet = self._subnet(values)
+        self._check_private_ip(values.get("private_ip"), subnet)
         groups = self._groups(security_group_names, values.pop("security_group_ids", []), subnet, values.get("nics"))
         devices = merged_devices(image.devices, values.pop("block_device_mappings", None) or [])
         self._check_devices(devices)
@@ -123,6 +125,23 @@ class LaunchModel(Shared, InstanceBackend):
         if zone and subnet.availability_zone != zone:
             raise Ec2Error("InvalidParameterValue", f"The subnet '{subnet_id}' is not in the zone '{zone}'.")
         return subnet
+
+    def _check_private_ip(self, address: Optional[str], subnet: Any) -> None:
+        """An address of the subnet that nobody has; its first four and its last are AWS's own."""
+        if not address:
+            return
+        network = ipaddress.ip_network(subnet.cidr_block)
+        try:
+            wanted = ipaddress.ip_address(address)
+        except ValueError:
+            raise Ec2Error("InvalidParameterValue", f"invalid value for parameter address: [{address}]") from None
+        number = int(wanted) - int(network.network_address)
+        if wanted not in network:
+            raise Ec2Error("InvalidParameterValue", f"Address {address} does not fall within the subnet's address range")
+        if number < 4 or wanted == network.broadcast_address:
+            raise Ec2Error("InvalidParameterValue", f"Address {address} is in subnet's reserved address range")
+        if any(address == one.get("PrivateIpAddress") for nic in self.enis.values() for one in nic.private_ip_addresses):
+            raise Ec2Error("InvalidIPAddress.InUse", f"Address {address} is in use.")
 
     def _groups(self, names: List[str], ids: List[Any], subnet: Any, nics: Any) -> List[Any]:
         """The groups of the new instances; the default group of the VPC where none is named."""

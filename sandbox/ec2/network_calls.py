@@ -9,6 +9,7 @@ from typing import Any, Callable, List
 from moto.core.responses import ActionResult
 
 from sandbox.ec2.base_calls import Calls
+from sandbox.ec2.groups import describe_rule, shown_rule
 from sandbox.errors import Ec2Error
 
 
@@ -19,6 +20,49 @@ class NetworkCalls(Calls):
         """A new Elastic IP."""
         self.tags_for("elastic-ip")
         return super().allocate_address()
+
+    def associate_address(self) -> ActionResult:
+        """Give an Elastic IP to an instance or an interface, there to one of its private addresses."""
+        backend = self.ec2_backend
+        if not (self._get_param("InstanceId") or self._get_param("NetworkInterfaceId")):
+            raise Ec2Error("MissingParameter", "Either public IP or allocation id, and an instance or a network interface are needed")
+        instance = backend.get_instance(self._get_param("InstanceId")) if self._get_param("InstanceId") else None
+        if instance and len(instance.nics) > 1:
+            raise Ec2Error("InvalidInstanceID", f"There are multiple interfaces attached to instance '{instance.id}'.")
+        interface = self._get_param("NetworkInterfaceId")
+        elastic = backend.associate_address(
+            instance=instance,
+            eni=backend.get_network_interface(interface) if interface else None,
+            address=self._get_param("PublicIp"),
+            allocation_id=self._get_param("AllocationId"),
+            reassociate=self._get_param("AllowReassociation", False),
+            private_ip=self._get_param("PrivateIpAddress"),
+        )
+        return ActionResult({"AssociationId": elastic.association_id})
+
+    def describe_security_group_rules(self) -> ActionResult:
+        """Rules one by one, by id, group and tag."""
+        filters, ids = self._filters_from_querystring(), self.ids("SecurityGroupRuleIds")
+        return ActionResult(
+            {"SecurityGroupRules": [shown_rule(rule) for rule in self.ec2_backend.describe_security_group_rules(ids, filters)]}
+        )
+
+    def update_security_group_rule_descriptions_ingress(self) -> ActionResult:
+        """Other words for rules, by what they say or by their ids."""
+        return self._describe_rules(super().update_security_group_rule_descriptions_ingress)
+
+    def update_security_group_rule_descriptions_egress(self) -> ActionResult:
+        """The same for rules of the other direction."""
+        return self._describe_rules(super().update_security_group_rule_descriptions_egress)
+
+    def _describe_rules(self, by_content: Callable[[], ActionResult]) -> ActionResult:
+        by_id = self._get_param("SecurityGroupRuleDescriptions", [])
+        if not by_id:
+            return by_content()
+        for one in by_id:
+            rule = self.ec2_backend.existing_rule(self._get_param("GroupId"), one["SecurityGroupRuleId"])
+            describe_rule(rule, one.get("Description"))
+        return ActionResult({"Return": True})
 
     def authorize_security_group_ingress(self) -> ActionResult:
         """Let somebody in."""
@@ -37,8 +81,14 @@ class NetworkCalls(Calls):
         return self._then_ports(super().revoke_security_group_egress)
 
     def modify_security_group_rules(self) -> ActionResult:
-        """Change rules."""
-        return self._then_ports(super().modify_security_group_rules)
+        """Change rules, which keep their ids."""
+
+        def call() -> ActionResult:
+            for one in self._get_param("SecurityGroupRules", []):
+                self.ec2_backend.change_rule(self._get_param("GroupId"), one["SecurityGroupRuleId"], one["SecurityGroupRule"])
+            return ActionResult({"Return": True})
+
+        return self._then_ports(call)
 
     def modify_managed_prefix_list(self) -> ActionResult:
         """Change a list of addresses that rules may name."""

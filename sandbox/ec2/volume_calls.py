@@ -48,6 +48,7 @@ class VolumeCalls(Calls):
             self._get_param("VolumeType"),
             self._get_param("Iops"),
             self._get_param("Throughput"),
+            self._get_param("MultiAttachEnabled"),
         )
         return ActionResult({"VolumeModification": volume.modifications[-1]})
 
@@ -57,12 +58,12 @@ class VolumeCalls(Calls):
         return ActionResult(_shown(attachment))
 
     def detach_volume(self) -> ActionResult:
-        """Detach; Force does not wait for the guest."""
+        """Detach; Force takes the disk from a guest that does not let go."""
         attachment = self.ec2_backend.detach_volume(
             self._get_param("VolumeId"),
             self._get_param("InstanceId"),
             self._get_param("Device"),
-            bool(self._get_param("Force", False)),
+            self._get_bool_param("Force", False),
         )
         return ActionResult(_shown(attachment))
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from moto.core.utils import utcnow
@@ -24,8 +25,26 @@ class EbsVolume(Volume):
     def __init__(self, backend: Any, volume_id: str, **values: Any) -> None:
         super().__init__(backend, volume_id, **values)
         self.phase = "creating"
-        self.attachment: Optional["Attachment"] = None
+        self.held: List["Attachment"] = []
         self.modifications: List["Modification"] = []
+
+    @property
+    def attachments(self) -> List["Attachment"]:
+        """Where it is: at one instance, or at several if it is made for that."""
+        return self.held
+
+    @property
+    def attachment(self) -> Optional["Attachment"]:
+        """The first attachment; the only one unless the volume is made for several."""
+        return self.attachments[0] if self.attachments else None
+
+    @attachment.setter
+    def attachment(self, nothing: None) -> None:
+        """moto begins with none."""
+
+    def attached_to(self, instance_id: str) -> Optional["Attachment"]:
+        """The attachment to this instance."""
+        return next((one for one in self.attachments if one.instance_id == instance_id), None)
 
     @property
     def status(self) -> str:
@@ -51,7 +70,7 @@ class EbsVolume(Volume):
 class Modification:
     """One ModifyVolume: modifying, then optimizing (the volume has its new form), then completed; or failed."""
 
-    def __init__(self, volume: EbsVolume, target: rules.Form) -> None:
+    def __init__(self, volume: EbsVolume, target: rules.Form, multi_attach: Optional[bool] = None) -> None:
         self.volume = volume
         self.volume_id = volume.id
         self.modification_state = "modifying"
@@ -63,13 +82,15 @@ class Modification:
         self.original_volume_type, self.target_volume_type = volume.volume_type, target.volume_type
         self.original_iops, self.target_iops = volume.iops, target.iops
         self.original_throughput, self.target_throughput = volume.throughput, target.throughput
-        self.original_multi_attach_enabled = self.target_multi_attach_enabled = bool(volume.multi_attach_enabled)
+        self.original_multi_attach_enabled = bool(volume.multi_attach_enabled)
+        self.target_multi_attach_enabled = self.original_multi_attach_enabled if multi_attach is None else multi_attach
 
     def take_effect(self) -> None:
         """The volume has its new form; what follows is only optimizing."""
         self.modification_state, self.progress = "optimizing", 50
         self.volume.size, self.volume.volume_type = self.target_size, self.target_volume_type
         self.volume.iops, self.volume.throughput = self.target_iops, self.target_throughput
+        self.volume.multi_attach_enabled = self.target_multi_attach_enabled
 
     def finish(self, error: Optional[Exception] = None) -> None:
         """Completed, or failed with `error`."""
@@ -123,7 +144,12 @@ class VolumeModel(Shared, EBSBackend):
         absent = missing(volume_ids or [], self.volumes)
         if absent:
             raise not_found("InvalidVolume.NotFound", "volume", absent)
-        return super().describe_volumes(volume_ids, filters)
+        filters = dict(filters or {})
+        holders = filters.pop("attachment.instance-id", None)
+        found = super().describe_volumes(volume_ids, filters)
+        if holders is None:
+            return found
+        return [one for one in found if any(fnmatch.fnmatch(at.instance_id, holder) for at in one.attachments for holder in holders)]
 
     def delete_volume(self, volume_id: str) -> Any:
         """Delete a volume that nothing is attached to."""
@@ -155,8 +181,12 @@ class VolumeModel(Shared, EBSBackend):
         last = volume.modifications[-1].modification_state if volume.modifications else "completed"
         if last in ("modifying", "optimizing"):
             raise Ec2Error("IncorrectModificationState", f"Cannot modify volume {volume_id}: it is in state {last.upper()}.")
+        if multi_attach_enabled is not None and (volume_type or volume.volume_type) != "io2":
+            raise Ec2Error("InvalidParameterCombination", f"Multi-Attach of the volume '{volume_id}' cannot be modified: it is not io2.")
+        if multi_attach_enabled is not None and not (size or volume_type or iops or throughput):
+            size = volume.size
         target = rules.changed_form(volume, size, volume_type, iops, throughput)
-        modification = Modification(volume, target)
+        modification = Modification(volume, target, multi_attach_enabled)
         volume.modifications.append(modification)
         lane = lane_of(volume)
         self.cloud.later(lane, lambda: self._grow(volume, target.size), lambda error: self._optimize(modification, error))

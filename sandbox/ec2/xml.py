@@ -22,6 +22,8 @@ Write = Callable[[Any, str, List[str]], bool]
 MISSING = object()
 #: Characters that XML has no way to write.
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+#: The time that EC2 tells to the millisecond, by which snapshots of one second have an order; moto tells all in whole seconds.
+EXACT = ".Snapshots.Snapshot.StartTime"
 NAMESPACE = "http://ec2.amazonaws.com/doc/2016-11-15/"
 
 
@@ -107,7 +109,7 @@ def writer(shape: Any, path: str, operation: Any, transformers: Transformers) ->
         return Structure(shape, path, operation, transformers).write
     if shape.type_name == "list":
         return _list_writer(shape, path, operation, transformers)
-    return _scalar_writer(SCALARS[shape.type_name], shape)
+    return _scalar_writer(_milliseconds if path.endswith(EXACT) else SCALARS[shape.type_name], shape)
 
 
 def _list_writer(shape: Any, path: str, operation: Any, transformers: Transformers) -> Write:
@@ -151,6 +153,10 @@ def _timestamp(value: Any, shape: Any) -> str:
     holder: Dict[str, Any] = {}
     TimestampSerializer(TimestampSerializer.TIMESTAMP_FORMAT_ISO8601_ZEROED).serialize(holder, value, shape, "t")
     return escape(str(holder["t"]))
+
+
+def _milliseconds(value: Any, shape: Any) -> str:
+    return f"{value.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def _blob(value: Any, shape: Any) -> str:

@@ -64,8 +64,8 @@ def theirs(members: int, image: str) -> list[dict[str, Any]]:
     ]
 
 
-def single(kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """One resource by one task: ours, and that of amazon.aws."""
+def single(kind: str, image: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
+    """One resource by one task: ours, and that of amazon.aws; an instance is made of `image`."""
     group = [{"proto": "tcp", "ports": [port], "cidr_ip": CIDR} for port in PORTS]
     rules = [{"ports": [str(port)], "cidr": [CIDR]} for port in PORTS]
     pairs: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -81,8 +81,20 @@ def single(kind: str) -> tuple[dict[str, Any], dict[str, Any]]:
             {"steadfast.ec2.volume": {"name": "one", "size": 1, "zone": ZONE}},
             {"amazon.aws.ec2_vol": {"name": "one", "volume_size": 1, "zone": ZONE, "volume_type": "gp3"}},
         ),
+        "instance": (
+            {"steadfast.ec2.instance": {"name": "one", "image": image, "instance_type": TYPE, "zone": ZONE, "state": "running"}},
+            {
+                "amazon.aws.ec2_instance": {
+                    "name": "one",
+                    "image_id": image,
+                    "instance_type": TYPE,
+                    "availability_zone": ZONE,
+                    "state": "running",
+                }
+            },
+        ),
     }
     return pairs[kind]
 
 
-SINGLE = ("key pair", "security group", "volume")
+SINGLE = ("key pair", "security group", "volume", "instance")

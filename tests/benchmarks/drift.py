@@ -1,19 +1,83 @@
 # Copyright (c) steadfast.ec2 contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""`./dev bench drift`: what recording adds to a run, and what 10,000 findings take to evaluate."""
+"""`./dev bench drift`: what recording adds to a run, what 10,000 findings take to evaluate, and what a large fleet costs on the API.
+
+Seconds are processor time (user and system) of all processes of a run: it hardly depends on what else the machine does.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
+import os
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tests.support.drift import DRIFT, Checks
+import yaml
+
+from tests.support.drift import DRIFT, TOOLS, Checks
+from tests.support.sandbox import api_only_sandbox
+
+#: What any callback costs that looks at the results of tasks: ansible-core copies them for each.
+EMPTY = """
+from ansible.plugins.callback import CallbackBase
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "empty"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def v2_playbook_on_start(self, playbook): pass
+    def v2_playbook_on_play_start(self, play): pass
+    def v2_playbook_on_no_hosts_matched(self): pass
+    def v2_runner_on_ok(self, result): pass
+    def v2_runner_item_on_ok(self, result): pass
+    def v2_runner_on_skipped(self, result): pass
+    def v2_runner_item_on_skipped(self, result): pass
+    def v2_runner_on_failed(self, result, ignore_errors=False): pass
+    def v2_runner_item_on_failed(self, result): pass
+    def v2_runner_on_unreachable(self, result): pass
+    def v2_playbook_on_stats(self, stats): pass
+"""
+
+#: ansible-playbook, with the time that it spends in the recorder in a file.
+TIMED = """
+import functools, sys, time
+from pathlib import Path
+from ansible.cli.playbook import main
+from ansible.executor.task_queue_manager import TaskQueueManager
+
+load, spent, file = TaskQueueManager.load_callbacks, [], Path(sys.argv.pop(1))
+
+def timed(method):
+    @functools.wraps(method)
+    def call(*arguments, **options):
+        began = time.thread_time()
+        method(*arguments, **options)
+        spent.append(time.thread_time() - began)
+    return call
+
+def load_callbacks(self):
+    load(self)
+    for plugin in self._callback_plugins:
+        if plugin._load_name.endswith(".drift") and not hasattr(plugin, "timed"):
+            plugin.timed = True
+            for name in plugin._implemented_callback_methods:
+                setattr(plugin, name, timed(getattr(plugin, name)))
+
+TaskQueueManager.load_callbacks = load_callbacks
+sys.argv[0] = "ansible-playbook"
+try:
+    main()
+finally:
+    file.write_text(str(sum(spent)))
+"""
 
 #: A task that would change something on every host, with a diff, in the time that Ansible itself needs.
 ACTION = """
@@ -28,18 +92,43 @@ class ActionModule(ActionBase):
 """
 
 
+@dataclass(frozen=True)
+class Cost:
+    """What a process and those that it started used."""
+
+    seconds: float
+    mib: float
+
+
 def main(arguments: list[str]) -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(prog="./dev bench drift", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./dev bench drift", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--hosts", type=int, default=1000, help="simulated hosts (%(default)s)")
     parser.add_argument("--tasks", type=int, default=2, help="tasks that differ on each host in the recorded run (%(default)s)")
     parser.add_argument("--findings", type=int, default=10_000, help="findings to evaluate (%(default)s)")
     parser.add_argument("--rounds", type=int, default=2, help="runs with and without recording, in turn (%(default)s)")
+    parser.add_argument("--members", type=int, default=1000, help="instances of the fleet that is checked; 0 for none (%(default)s)")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         checks = estate(Path(folder), options.hosts, options.tasks)
         recording(checks, options.rounds, options.hosts * options.tasks)
         evaluating(checks, options.findings, options.hosts)
+    if options.members:
+        with tempfile.TemporaryDirectory() as folder:
+            account(Path(folder), options.members)
+
+
+def cost(checks: Checks, codes: Sequence[int], *command: Any, **environment: str) -> Cost:
+    """Run a command, and ask the kernel what it used; any other exit code than `codes` ends the benchmark."""
+    log = checks.folder / "log"
+    with log.open("w") as stream:
+        argv = [str(part) for part in command]
+        process = subprocess.Popen(argv, cwd=checks.folder, env=checks.environment(**environment), stdout=stream, stderr=stream)
+        _pid, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode not in codes:
+        sys.exit(log.read_text()[-4000:])
+    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
 def estate(folder: Path, hosts: int, tasks: int) -> Checks:
@@ -48,54 +137,39 @@ def estate(folder: Path, hosts: int, tasks: int) -> Checks:
     (folder / "action_plugins").mkdir()
     (folder / "action_plugins" / "differs.py").write_text(ACTION)
     (folder / "library").mkdir()
+    (folder / "callback_plugins").mkdir()
+    (folder / "callback_plugins" / "empty.py").write_text(EMPTY)
     (folder / "library" / "differs.py").write_text("#!/usr/bin/python\n")
     checks.playbook({"tasks": [{"name": f"Task {n}", "differs": {"path": f"/etc/{n}"}} for n in range(tasks)]})
     return checks
 
 
 def recording(checks: Checks, rounds: int, results: int) -> None:
-    """The same check without and with the callback, in turn; the fastest of each counts."""
-    seconds: dict[str, list[float]] = {"without": [], "with": []}
+    """The same check without a callback, with an empty one, and with the recorder, in turn; the cheapest of each counts."""
+    recorder = {"ANSIBLE_CALLBACKS_ENABLED": "steadfast.ec2.drift", "STEADFAST_DRIFT_DIR": str(checks.state)}
+    ways: dict[str, dict[str, str]] = {"without": {}, "empty": {"ANSIBLE_CALLBACKS_ENABLED": "empty"}, "recorded": recorder}
+    runs: dict[str, list[Cost]] = {way: [] for way in ways}
+    command = (TOOLS / "ansible-playbook", "-i", "hosts.ini", "--check", "--diff", "-f", "10", "site.yml")
     for _round in range(rounds):
-        for way, taken in seconds.items():
-            enabled = (
-                {"ANSIBLE_CALLBACKS_ENABLED": "steadfast.ec2.drift", "STEADFAST_DRIFT_DIR": str(checks.state)} if way == "with" else {}
-            )
-            started = time.monotonic()
-            done = checks.play("--check", "--diff", "-f", "10", "site.yml", ANSIBLE_STDOUT_CALLBACK="steadfast.ec2.without_diff", **enabled)
-            taken.append(time.monotonic() - started)
-            if done.returncode:
-                sys.exit(done.stdout[-2000:] + done.stderr[-2000:])
-    without, recorded = min(seconds["without"]), min(seconds["with"])
-    cost = inside(checks, results)
-    print(f"run of {results} results: {without:.1f} s without recording, {recorded:.1f} s with it: {(recorded / without - 1) * 100:+.1f} %")
-    each = f"{cost / results * 1e6:.0f} µs for each result"
-    print(f"of that in the recorder itself: {cost:.2f} s, {cost / without * 100:.1f} % of the run, {each}")
+        for way, more in ways.items():
+            runs[way].append(cost(checks, (0,), *command, ANSIBLE_STDOUT_CALLBACK="steadfast.ec2.without_diff", **more))
+    print(f"run of {results} results, {rounds} rounds, the cheapest of each:")
+    least = {way: min(one.seconds for one in costs) for way, costs in runs.items()}
+    for way, costs in runs.items():
+        rise = [f"{(one.seconds / floor.seconds - 1) * 100:+.1f}" for one, floor in zip(costs, runs["without"], strict=True)]
+        share, mib = (least[way] / least["without"] - 1) * 100, max(one.mib for one in costs)
+        print(f"  {way:10} {least[way]:7.2f} s {share:+5.1f} %   by rounds {', '.join(rise)} %   {mib:.0f} MiB")
+    own = inside(checks, command, recorder)
+    each = f"{own / results * 1e6:.0f} µs for each result"
+    print(f"of that in the recorder itself: {own:.2f} s, {own / least['without'] * 100:.1f} % of the run, {each}")
 
 
-def inside(checks: Checks, results: int) -> float:
-    """Seconds that the recorder needs for as many results, outside of Ansible: what is left when the machine's noise is taken away."""
-    program = (
-        "import sys, time, types, json; sys.path.insert(0, sys.argv[1]); import tests.conftest\n"
-        "from pathlib import Path\n"
-        "from ansible_collections.steadfast.ec2.plugins.plugin_utils.drift import attributes, fleet, observe, recorder, redact\n"
-        "observer = observe.Observer(attributes.Shower(redact.Redactor(b'k' * 32)))\n"
-        "one = recorder.Recorder(recorder.Settings(Path(sys.argv[2]), 'bench', '1', 'check'), observer, fleet.Redaction())\n"
-        "about = dict(basedir='.', playbook='x.yml', check=True, limit='', tags=[], skip_tags=[], start_at='', ansible='', playbooks=1)\n"
-        "one.open(about)\n"
-        "task = types.SimpleNamespace(_uuid='u', get_path=lambda: '/x.yml:1', action='differs', loop=None, loop_with=None)\n"
-        "diff = {'before': {'mode': '0644', 'owner': 'root'}, 'after': {'mode': '0600', 'owner': 'root'}}\n"
-        "data = {'changed': True, 'diff': [diff], 'path': '/etc/0'}\n"
-        "names = [types.SimpleNamespace(get_name=lambda n=n: f'h{n}') for n in range(1000)]\n"
-        "fields = {'name': 'Task', 'check_mode': True}\n"
-        "started = time.monotonic()\n"
-        "for n in range(int(sys.argv[3])):\n"
-        "    one.ok(types.SimpleNamespace(_task=task, _host=names[n % 1000], result=data, task_fields=fields))\n"
-        "print(time.monotonic() - started)\n"
-    )
-    root = Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-c", program, root, checks.folder / "inside", str(results)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+def inside(checks: Checks, command: Sequence[Any], enabled: Mapping[str, str]) -> float:
+    """Seconds of the thread that forks and reads results, within the recorder, in one more run: other work of the machine hardly shows."""
+    spent = checks.folder / "spent"
+    program = (sys.executable, "-c", TIMED, spent, *command[1:])
+    cost(checks, (0,), *program, ANSIBLE_STDOUT_CALLBACK="steadfast.ec2.without_diff", **enabled)
+    return float(spent.read_text())
 
 
 def evaluating(checks: Checks, findings: int, hosts: int) -> None:
@@ -107,9 +181,35 @@ def evaluating(checks: Checks, findings: int, hosts: int) -> None:
     kept = [line for line in lines if line["type"] != "finding"]
     record.write_text("".join(json.dumps(line) + "\n" for line in [*kept[:-1], *many, kept[-1]]))
     for time_of in ("first", "second"):
-        started = time.monotonic()
-        done = checks.call(DRIFT, "evaluate", "--directory", checks.state, record)
-        if done.returncode != 2:
-            sys.exit(done.stdout[-2000:] + done.stderr[-2000:])
-        print(f"{findings} findings on {hosts} hosts, all six outputs, {time_of} time: {time.monotonic() - started:.1f} s")
-    print(f"largest process: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:.0f} MiB (ansible-playbook counts too)")
+        used = cost(checks, (2,), DRIFT, "evaluate", "--directory", checks.state, record)
+        print(f"{findings} findings on {hosts} hosts, all six outputs, {time_of} time: {used.seconds:.1f} s, {used.mib:.0f} MiB")
+
+
+def account(folder: Path, members: int) -> None:
+    """A fleet with so many instances, applied and then checked; the calls of the check are counted by the server."""
+    checks = Checks(folder, ["localhost"])
+    fleet = {
+        "site_fleet": "bench",
+        "site_connection": {"region": "us-east-1"},
+        "site_tags": {"Project": "bench"},
+        "site_instances": [
+            {
+                "name": "web",
+                "count": members,
+                "image": {"name": "debian-12-amd64-*", "owner": "136693071363"},
+                "instance_type": "t3.micro",
+            }
+        ],
+    }
+    (folder / "site.yaml").write_text(yaml.safe_dump(fleet))
+    drift = ("--directory", checks.state, "--", "-i", "hosts.ini", "-e", "@site.yaml", "--limit", "localhost")
+    with api_only_sandbox(folder / "sandbox") as sandbox:
+        cost(checks, (0,), DRIFT, "apply", *drift, "steadfast.ec2.provision", **sandbox.environment)
+        instance = sandbox.client().describe_instances(MaxResults=5)["Reservations"][0]["Instances"][0]["InstanceId"]
+        sandbox.client().create_tags(Resources=[instance], Tags=[{"Key": "Project", "Value": "by hand"}])
+        since = sandbox.call_count
+        used = cost(checks, (2,), DRIFT, "run", *drift, "steadfast.ec2.drift", **sandbox.environment)
+        calls, writes = len(sandbox.calls(since)), len(sandbox.writes(since))
+    found = len(checks.report()["findings"])
+    said = f"{calls} calls, {writes} of them writes, {found} finding, {used.seconds:.1f} s, {used.mib:.0f} MiB"
+    print(f"fleet of {members} instances, one changed by hand: {said}")

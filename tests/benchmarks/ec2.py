@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> None:
 
 def fleets(bench: Bench, options: argparse.Namespace) -> str:
     """Fresh, and again with nothing to do."""
-    image = bench.sandbox.client().describe_images(Owners=["136693071363"])["Images"][0]["ImageId"]
+    image = _image(bench)
     rows = []
     empty = _best(TRIES, lambda: bench.play([{"ansible.builtin.meta": "noop"}]))
     for members in options.members:
@@ -104,23 +104,27 @@ def _rows(members: int, what: str, peer: Run, ours: Run, floor: Run, empty: Run)
 
 
 def singles(bench: Bench, options: argparse.Namespace) -> str:
-    """One resource, nothing to do: the time of one task, in the middle of many."""
+    """One resource, nothing to do: the time of one task, in the middle of many, and what it uses of a processor."""
     bench.sandbox.reset()
-    ping = _task_time(bench, {"ansible.builtin.ping": {}})
+    image = _image(bench)
+    ping = _one_task(bench, {"ansible.builtin.ping": {}})
     rows = []
     for kind in contestants.SINGLE:
-        ours, theirs = contestants.single(kind)
-        mine, peer, process = (_task_time(bench, task) for task in (ours, theirs, {**ours, **PROCESS}))
-        _say(f"{kind}: amazon.aws {peer:.3f} s, ours {mine:.3f} s, ours in a process of its own {process:.3f} s, ping {ping:.3f} s")
-        rows.append((kind, "1.0", f"{peer / mine:.1f}", f"{process / mine:.1f}", f"{ping / mine:.1f}"))
-    head = ("one task, nothing to do", "steadfast.ec2", "amazon.aws", "steadfast.ec2 as an ordinary module", "ping")
-    return _table("Time of one task, as multiples of ours", head, rows)
+        ours, theirs = contestants.single(kind, image)
+        mine, peer, process = (_one_task(bench, task) for task in (ours, theirs, {**ours, **PROCESS}))
+        who = {"amazon.aws": peer, "ours": mine, "ours in a process of its own": process, "ping": ping}
+        _say(f"{kind}: " + ", ".join(f"{name} {seconds:.3f} s ({cpu:.3f} s cpu)" for name, (seconds, cpu) in who.items()))
+        for number, what in enumerate(("seconds", "processor time")):
+            rows.append((kind, what, "1.0", *(f"{one[number] / mine[number]:.1f}" for one in (peer, process, ping))))
+    head = ("one task, nothing to do", "what", "steadfast.ec2", "amazon.aws", "steadfast.ec2 as an ordinary module", "ping")
+    return _table("One task, as multiples of ours", head, rows)
 
 
-def _task_time(bench: Bench, task: dict[str, Any]) -> float:
-    bench.play([task])
+def _one_task(bench: Bench, task: dict[str, Any]) -> tuple[float, float]:
+    """Seconds of a task among others like it, and the seconds of a processor that one more of them takes."""
+    alone = bench.play([task])
     run = bench.play([task] * REPEATED)
-    return statistics.median(seconds for _name, seconds in run.tasks[1:])
+    return statistics.median(seconds for _name, seconds in run.tasks[1:]), (run.cpu - alone.cpu) / (REPEATED - 1)
 
 
 def payloads(bench: Bench, options: argparse.Namespace) -> str:
@@ -170,7 +174,7 @@ def plans(bench: Bench, options: argparse.Namespace) -> str:
 
 def large(bench: Bench, options: argparse.Namespace) -> str:
     """Us alone, with many members: what a check of nothing to do takes."""
-    image = bench.sandbox.client().describe_images(Owners=["136693071363"])["Images"][0]["ImageId"]
+    image = _image(bench)
     rows = []
     first = None
     for members in options.large:
@@ -197,6 +201,11 @@ def large(bench: Bench, options: argparse.Namespace) -> str:
         )
     head = ("N", "calls, fresh", "calls, nothing to do", "× the first row's time", "× the floor's time", "MiB")
     return _table("Large fleets, nothing to do", head, rows)
+
+
+def _image(bench: Bench) -> str:
+    """The id of an image that the sandbox has."""
+    return str(bench.sandbox.client().describe_images(Owners=["136693071363"])["Images"][0]["ImageId"])
 
 
 def _best(tries: int, run: Callable[[], Run]) -> Run:

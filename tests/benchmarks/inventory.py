@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,10 @@ from tests.support.sandbox import CHECKOUT
 
 TOOLS, HERE = Path(sys.executable).parent, Path(__file__).parent
 OURS, THEIRS, FLAT, FLOOR, PAGING = "steadfast.ec2", "aws_ec2", "steadfast.ec2, flat", "ready-made hosts", "botocore paging alone"
+#: What all regions together are to be held against: one of them, with its own few hosts, and one that has as many hosts as all of them.
+ALONE, TOGETHER = "steadfast.ec2, one of the regions", "steadfast.ec2, all hosts in one region"
+#: Ansible's own start.
+START = "ansible-inventory with no host"
 #: What people write into their files, in the words of both.
 CONSTRUCTED: dict[str, Any] = {
     "keyed_groups": [{"key": "{tags}.Role", "prefix": "is"}, {"key": "{tags}.Owner", "prefix": "of"}, {"key": "{type}", "prefix": "type"}],
@@ -68,34 +72,45 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="./dev bench inventory", description=__doc__)
     parser.add_argument("--hosts", type=int, nargs="*", default=[100, 1000, 10000], help="sizes in one region (100 1000 10000)")
     parser.add_argument("--regions", type=int, nargs="*", default=[1, 4, 17], help="numbers of regions, 50 ms away (1 4 17)")
-    parser.add_argument("--spread", type=int, default=1000, help="hosts over all regions (1000)")
+    parser.add_argument("--each", type=int, nargs="*", default=[10, 60], help="hosts in each of these regions (10 60)")
     parser.add_argument("--commands", nargs="+", choices=["graph", "list"], default=["graph", "list"])
+    parser.add_argument("--files", nargs="+", choices=["plain", "constructed"], default=["plain", "constructed"])
     parser.add_argument("--tries", type=int, default=1, help="runs of each, of which the fastest counts (1)")
     options = parser.parse_args(arguments)
-    scenes = [Scene(hosts, constructed=constructed) for hosts in options.hosts for constructed in (False, True)]
-    scenes += [Scene(options.spread, regions, latency=0.05) for regions in options.regions]
-    print(f"Empty inventory: {_seconds(_empty())}", end="\n\n")
+    scenes = [Scene(each * regions, regions, latency=0.05) for regions in options.regions for each in options.each]
+    scenes += [Scene(hosts) for hosts in options.hosts]
+    start = _empty()
+    print(f"{START}: {start.seconds:.2f} s, {start.processor:.2f} s of the processor, {start.memory:.0f} MiB", end="\n\n", flush=True)
     for scene in scenes:
-        with tempfile.TemporaryDirectory(prefix="steadfast-bench-") as name:
-            print(_table(scene, Path(name), options), end="\n\n", flush=True)
+        for constructed in [kind == "constructed" for kind in options.files]:
+            with tempfile.TemporaryDirectory(prefix="steadfast-bench-") as name:
+                print(_table(replace(scene, constructed=constructed), Path(name), options, start), end="\n\n", flush=True)
 
 
-def _table(scene: Scene, directory: Path, options: argparse.Namespace) -> str:
-    head = "| command | who | seconds | processor | MiB | our time × | our memory × |"
-    lines = [f"### {scene}", "", head, "|---|---|---:|---:|---:|---:|---:|"]
+def _table(scene: Scene, directory: Path, options: argparse.Namespace, start: Cost) -> str:
+    """What each costs; and as a multiple of ours, as a whole and without the start of Ansible that everybody pays."""
+    head = "| command | who | seconds | processor | MiB | × seconds | × processor | × processor without start | × memory |"
+    lines = [f"### {scene}", "", head, "|---|---|---:|---:|---:|---:|---:|---:|---:|"]
     with _endpoint(scene) as url:
         files = _files(scene, directory, url)
         for command in options.commands:
             costs = {who: _best(options.tries, [*_program(command), "-i", str(file)], directory, url) for who, file in files.items()}
+            if scene.regions > 1:
+                with _endpoint(replace(scene, regions=1)) as other:
+                    costs[TOGETHER] = _best(options.tries, [*_program(command), "-i", str(files[ALONE])], directory, other)
             if not scene.constructed:
                 costs[PAGING] = _best(options.tries, [sys.executable, "-c", PAGES, REGIONS[0]], directory, url)
-            ours = costs[OURS]
-            lines += [
-                f"| --{command} | {who} | {cost.seconds:.2f} | {cost.processor:.2f} | {cost.memory:.0f} "
-                f"| {cost.seconds / ours.seconds:.2f} | {cost.memory / ours.memory:.2f} |"
-                for who, cost in costs.items()
-            ]
+            lines += [f"| --{command} | {who} | {_figures(cost, costs[OURS], start, who)} |" for who, cost in costs.items()]
     return "\n".join(lines)
+
+
+def _figures(cost: Cost, ours: Cost, start: Cost, who: str) -> str:
+    """One row. Paging alone starts no Ansible."""
+    least = 0.0 if who == PAGING else start.processor
+    without = (cost.processor - least) / max(0.01, ours.processor - start.processor)
+    ratios = (cost.seconds / ours.seconds, cost.processor / ours.processor, without, cost.memory / ours.memory)
+    words = [f"{cost.seconds:.2f}", f"{cost.processor:.2f}", f"{cost.memory:.0f}", *(f"{ratio:.2f}" for ratio in ratios)]
+    return " | ".join(words)
 
 
 def _files(scene: Scene, directory: Path, url: str) -> dict[str, Path]:
@@ -107,6 +122,8 @@ def _files(scene: Scene, directory: Path, url: str) -> dict[str, Path]:
     files = {OURS: directory / "ours.yml", THEIRS: directory / "theirs.aws_ec2.yml", FLOOR: directory / "ready.yml"}
     flat_ours = {"plugin": "steadfast.ec2.instances", "regions": regions, "variables": ["flat"], "details": [], **flat}
     contents = {OURS: ours, THEIRS: theirs, FLOOR: {"plugin": "ready", "file": str(directory / "ready.json")}}
+    if scene.regions > 1:
+        files[ALONE], contents[ALONE] = directory / "alone.yml", {**ours, "regions": regions[:1]}
     if not scene.latency:
         files[FLAT], contents[FLAT] = directory / "flat.yml", flat_ours
     for who, content in contents.items():
@@ -182,14 +199,11 @@ def _empty() -> Cost:
         return _best(2, [*_program("graph"), "-i", f"{name}/ready.yml"], Path(name), "")
 
 
-def _seconds(cost: Cost) -> str:
-    return f"{cost.seconds:.2f} s, {cost.processor:.2f} s of the processor, {cost.memory:.0f} MiB"
-
-
 @contextmanager
 def _endpoint(scene: Scene) -> Iterator[str]:
     """A process of its own, so that it takes nothing of what is measured but its part of the processors."""
     account = ["--instances", str(scene.instances), "--regions", str(scene.regions), "--latency", str(scene.latency)]
+    account += ["--handshakes", "2"] if scene.latency else []
     command = [sys.executable, "-m", "tests.support.replay", *account]
     process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True)
     try:

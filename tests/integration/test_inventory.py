@@ -83,6 +83,11 @@ def test_a_host_knows_its_volumes_by_the_name_they_were_declared_with(account: S
     assert set(volumes) == {"root", "images"}
     assert volumes["images"]["id"].startswith("vol-")
     assert (volumes["images"]["size"], volumes["images"]["device"]) == (8, "/dev/sdf")
+    serial = volumes["images"]["id"].replace("-", "")
+    assert volumes["images"]["by_id"] == {
+        "nvme": f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{serial}",
+        "virtio": f"/dev/disk/by-id/virtio-{serial}",
+    }
 
 
 def test_a_host_can_be_logged_in_to(account: Sandbox, tmp_path: Path) -> None:
@@ -121,11 +126,11 @@ def test_a_host_and_a_group_may_have_the_same_name(account: Sandbox, tmp_path: P
 
 
 def test_regions_are_asked_together_with_a_fixed_number_of_calls_each(account: Sandbox, tmp_path: Path) -> None:
-    """Five calls a region, however many instances; none writes."""
+    """Four calls a region that tells its zone ids, however many instances; none writes."""
     since = account.call_count
     hosts = Inventory(tmp_path / "aws.yml", account, regions=["us-east-1", "eu-central-1"]).hosts()
     assert {hosts[name]["ec2"]["region"] for name in ("web-1", "far-1")} == {"us-east-1", "eu-central-1"}
-    assert len(account.calls(since)) == 10
+    assert len(account.calls(since)) == 8
     assert account.writes(since) == []
 
 
@@ -190,3 +195,36 @@ def test_a_template_in_an_option_is_the_users_own(account: Sandbox, tmp_path: Pa
     inventory.environment = {**inventory.environment, "WHERE": "eu-central-1"}
     assert os.environ.get("WHERE") is None
     assert sorted(inventory.hosts()) == ["far-1"]
+
+
+def test_stops_starts_and_moved_addresses_are_followed(account: Sandbox, tmp_path: Path) -> None:
+    """A new public address after stop and start; an Elastic IP on one machine, and then on the other."""
+    ec2 = account.client(region="eu-west-1")
+    image = ec2.describe_images(Owners=["136693071363"])["Images"][0]["ImageId"]
+    ids = {name: launch(ec2, image, {"Name": name}, zone="eu-west-1a") for name in ("one", "two")}
+    waiting = {"InstanceIds": list(ids.values()), "WaiterConfig": {"Delay": 1}}
+    ec2.get_waiter("instance_running").wait(**waiting)
+    inventory = Inventory(tmp_path / "aws.yml", account, regions=["eu-west-1"])
+    before = addresses(inventory)
+
+    ec2.stop_instances(InstanceIds=[ids["one"]])
+    ec2.get_waiter("instance_stopped").wait(InstanceIds=[ids["one"]], WaiterConfig={"Delay": 1})
+    assert set(addresses(inventory)) == {"two"}
+    ec2.start_instances(InstanceIds=[ids["one"]])
+    ec2.get_waiter("instance_running").wait(**waiting)
+    after = addresses(inventory)
+    assert after["one"] not in (None, before["one"])
+    assert after["two"] == before["two"]
+
+    fixed = ec2.allocate_address(Domain="vpc")
+    ec2.associate_address(AllocationId=fixed["AllocationId"], InstanceId=ids["one"])
+    assert addresses(inventory)["one"] == fixed["PublicIp"]
+    ec2.associate_address(AllocationId=fixed["AllocationId"], InstanceId=ids["two"], AllowReassociation=True)
+    moved = inventory.hosts()
+    assert moved["two"]["ansible_host"] == moved["two"]["ec2"]["elastic_ip"] == fixed["PublicIp"]
+    assert moved["one"].get("ansible_host") != fixed["PublicIp"]
+
+
+def addresses(inventory: Inventory) -> dict[str, str | None]:
+    """{host: where Ansible connects to}."""
+    return {name: variables.get("ansible_host") for name, variables in inventory.hosts().items()}

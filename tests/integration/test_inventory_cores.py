@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cores import NEWEST, OLDEST, tools
+from tests.support.cores import NEWEST, OLDEST, core
 from tests.support.inventory import Inventory
 from tests.support.replay import Account, Replay
 
@@ -21,25 +21,27 @@ OPTIONS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("requirement", [OLDEST, NEWEST])
 def test_every_core_makes_the_same_inventory(tmp_path: Path, requirement: str) -> None:
     """Hosts, variables and groups are those of the core that this checkout works with."""
     with Replay(Account(instances=6)) as endpoint:
         here = Inventory(tmp_path / "aws.yml", endpoint, **OPTIONS).read()
-        there = Inventory(tmp_path / "aws.yml", endpoint, tools=tools(requirement), **OPTIONS).read()
+        there = Inventory(tmp_path / "aws.yml", endpoint, core=core(requirement), **OPTIONS).read()
     here["_meta"].pop("profile", None)
     there["_meta"].pop("profile", None)
     assert len(here["_meta"]["hostvars"]) == 6
     assert there == here
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("requirement", [OLDEST, NEWEST])
 def test_no_core_takes_a_tag_for_a_template(tmp_path: Path, requirement: str) -> None:
     """Not as a variable, not by way of compose, not from the cache."""
     cached = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(tmp_path / "cache")}
     options = {"compose": {"copied": "ec2.tags.Note"}, **cached}
     with Replay(Account(1, tags=lambda number: {"Name": "web", "Note": "{{ 6 * 7 }}"})) as endpoint:
-        inventory = Inventory(tmp_path / "aws.yml", endpoint, tools=tools(requirement), **options)
+        inventory = Inventory(tmp_path / "aws.yml", endpoint, core=core(requirement), **options)
         said = [
             inventory.run("ansible", "web", "-c", "local", "-m", "debug", "-a", "msg={{ ec2.tags.Note }}{{ copied }}") for _ in range(2)
         ]

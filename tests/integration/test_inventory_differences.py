@@ -101,10 +101,11 @@ def both(account: Sandbox, folder: Path, options: dict[str, Any]) -> tuple[dict[
     own = {**AS_THEIRS, **options, "groups": {**AS_THEIRS["groups"], **options.get("groups", {})}}
     ours = Inventory(folder / "ours.yml", account, regions=["us-east-1"], **own)
     theirs = Inventory(folder / "theirs.aws_ec2.yml", account, plugin="amazon.aws.aws_ec2", regions=["us-east-1"], **options)
-    theirs.environment["ANSIBLE_COLLECTIONS_PATH"] += f":{amazon_aws()}"
+    amazon_aws()
     return ours.read(), theirs.read()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_hosts_groups_and_variables_are_those_of_aws_ec2(account: Sandbox, tmp_path: Path, name: str) -> None:
     """With `variables: [flat]` a file moves over by its first line, and by what AS_THEIRS says about defaults."""
@@ -120,6 +121,7 @@ def groups(inventory: dict[str, Any]) -> dict[str, tuple[list[str], list[str]]]:
     return {name: (sorted(group.get("hosts", ())), sorted(group.get("children", ()))) for name, group in found.items()}
 
 
+@pytest.mark.long
 def test_hosts_of_one_name_are_one_host_to_aws_ec2_and_several_to_us(account: Sandbox, tmp_path: Path) -> None:
     """The difference that loses machines."""
     ours, theirs = both(account, tmp_path, {"hostnames": ["tag:Role"]})

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
@@ -33,6 +34,7 @@ def test_throttling_in_the_middle_of_paging_costs_time_and_nothing_else(tmp_path
     trouble = always(THROTTLED, "DescribeInstances", numbers=(2, 3))
     with Replay(Account(instances=25), trouble, page=10) as endpoint:
         done = Inventory(tmp_path / "aws.yml", endpoint).listing()
+        assert endpoint.actions().count("DescribeInstances") == 3 + 2
     assert len(json.loads(done.stdout)["_meta"]["hostvars"]) == 25
     assert done.stderr == ""
 
@@ -42,33 +44,44 @@ def test_a_place_in_the_list_that_is_forgotten_means_to_begin_again(tmp_path: Pa
     trouble = always(Trouble("InvalidNextToken", message="The token is expired."), "DescribeInstances", numbers=(3,))
     with Replay(Account(instances=25), trouble, page=10) as endpoint:
         assert len(Inventory(tmp_path / "aws.yml", endpoint).hosts()) == 25
+        assert endpoint.actions().count("DescribeInstances") == 3 + 3
 
 
-@pytest.mark.parametrize(
-    ("trouble", "words"),
-    [
-        (DENIED, "ec2:DescribeInstances"),
-        (Trouble("AuthFailure", 401, "AWS was not able to validate the provided access credentials"), "opted in"),
-        (Trouble("OptInRequired", 401, "You are not subscribed to this service."), "OptInRequired"),
-        (Trouble("InternalError", 500, "An internal error has occurred"), "InternalError"),
-    ],
-)
-def test_a_region_that_says_no_does_not_cost_the_others(tmp_path: Path, trouble: Trouble, words: str) -> None:
-    """Its name and the reason are in a warning; the hosts of the other region are there."""
-    with Replay(Account(4, TWO), always(trouble, "DescribeInstances", "eu-central-1")) as endpoint:
-        done = Inventory(tmp_path / "aws.yml", endpoint, regions=list(TWO)).listing()
-    assert len(json.loads(done.stdout)["_meta"]["hostvars"]) == 2
-    text = " ".join(done.stderr.split())
-    assert "left out eu-central-1" in text
-    assert words in text
+#: What each region but the first says to DescribeInstances, and a word of the warning about it.
+REFUSALS = {
+    "eu-central-1": (DENIED, "ec2:DescribeInstances"),
+    "eu-west-1": (Trouble("AuthFailure", 401, "AWS was not able to validate the provided access credentials"), "opted in"),
+    "eu-west-2": (Trouble("OptInRequired", 401, "You are not subscribed to this service."), "OptInRequired"),
+    "eu-west-3": (Trouble("InternalError", 500, "An internal error has occurred"), "InternalError"),
+    "sa-east-1": (Trouble(silence=30), "did not answer in time"),
+}
 
 
-def test_a_region_that_never_answers_does_not_hold_up_the_others(tmp_path: Path) -> None:
-    """After `timeout` for each attempt it is left out."""
-    with Replay(Account(4, TWO), always(Trouble(silence=30), "DescribeInstances", "eu-central-1")) as endpoint:
-        done = Inventory(tmp_path / "aws.yml", endpoint, regions=list(TWO), timeout=1).listing()
-    assert len(json.loads(done.stdout)["_meta"]["hostvars"]) == 2
-    assert "did not answer in time" in " ".join(done.stderr.split())
+@pytest.fixture(scope="module")
+def with_refusals(tmp_path_factory: pytest.TempPathFactory) -> CompletedProcess[str]:
+    """The inventory of an account in which one region of six answers; all others have their troubles at the same time."""
+
+    def decide(call: Call) -> Trouble | None:
+        return REFUSALS[call.region][0] if call.region in REFUSALS and call.action == "DescribeInstances" else None
+
+    regions = ("us-east-1", *REFUSALS)
+    with Replay(Account(12, regions), decide) as endpoint:
+        return Inventory(tmp_path_factory.mktemp("refusals") / "aws.yml", endpoint, regions=list(regions), timeout=1).listing()
+
+
+def test_regions_that_fail_do_not_cost_the_others(with_refusals: CompletedProcess[str]) -> None:
+    """The hosts of the one that answers are there, with all that belongs to them."""
+    hosts = json.loads(with_refusals.stdout, object_hook=plain)["_meta"]["hostvars"]
+    assert [host["ec2"]["region"] for host in hosts.values()] == ["us-east-1", "us-east-1"]
+    assert [set(host["ec2"]["volumes"]) for host in hosts.values()] == [{"root", "images"}] * 2
+
+
+@pytest.mark.parametrize("region", REFUSALS)
+def test_a_region_that_fails_is_named_with_the_reason(with_refusals: CompletedProcess[str], region: str) -> None:
+    """Denied, not opted in, broken, or silent for longer than `timeout` in each attempt: one warning each."""
+    warnings = [" ".join(text.split()) for text in with_refusals.stderr.split("[WARNING]")]
+    (own,) = [text for text in warnings if f"left out {region}:" in text]
+    assert REFUSALS[region][1] in own
 
 
 @pytest.mark.parametrize("policy", ["fail", "warn", "skip"])
@@ -115,12 +128,14 @@ def test_names_of_all_kinds_are_host_names(tmp_path: Path) -> None:
         {},
         {"Name": "{{ lookup('pipe', 'id') }}"},
         {"Name": "localhost"},
+        {"Name": "role_web", "Role": "web"},
+        {"Name": ".."},
     ]
-    with Replay(Account(6, tags=lambda number: tags[number])) as endpoint:
+    with Replay(Account(8, tags=lambda number: tags[number])) as endpoint:
         hosts = Inventory(tmp_path / "aws.yml", endpoint).hosts()
     nameless = [identifier("i", number) for number in (2, 3)]
-    local = f"localhost-{identifier('i', 5).removeprefix('i-')}"
-    assert set(hosts) == {"my_web__server", "café-東京", *nameless, "___lookup__pipe____id_____", local}
+    kept = [f"{name}-{identifier('i', number).removeprefix('i-')}" for name, number in (("localhost", 5), ("role_web", 6))]
+    assert set(hosts) == {"my_web__server", "café-東京", *nameless, "___lookup__pipe____id_____", *kept, "__"}
 
 
 def test_tags_cannot_become_variables_of_their_own(tmp_path: Path) -> None:
@@ -158,6 +173,35 @@ def test_only_what_is_wanted_is_asked(tmp_path: Path) -> None:
         assert endpoint.actions() == ["DescribeInstances"]
 
 
+def test_a_region_without_instances_is_asked_one_question(tmp_path: Path) -> None:
+    """Most accounts use three of seventeen regions."""
+    with Replay(Account(2)) as endpoint:
+        Inventory(tmp_path / "aws.yml", endpoint, regions=["us-east-1", "sa-east-1", "eu-west-1"]).hosts()
+        asked = sorted(call.region for call in endpoint.calls)
+    assert asked == ["eu-west-1", "sa-east-1", *["us-east-1"] * 5]
+
+
+def test_hosts_can_be_limited_and_written_for_other_tools(tmp_path: Path) -> None:
+    """By a group of the inventory's own; the export has the hosts and their variables too."""
+    with Replay(Account(4)) as endpoint:
+        inventory = Inventory(tmp_path / "aws.yml", endpoint)
+        done = inventory.run("ansible-inventory", "--list", "--export", "--limit", "role_db")
+    found = json.loads(done.stdout, object_hook=plain)
+    assert list(found["_meta"]["hostvars"]) == ["db-test-1"]
+    assert found["_meta"]["hostvars"]["db-test-1"]["ec2"]["tags"]["Role"] == "db"
+
+
+def test_what_cannot_be_evaluated_is_an_error_where_it_is_strict(tmp_path: Path) -> None:
+    """With the host and the words of the expression; without `strict` the host is there without the variable."""
+    options = {"compose": {"owner": "ec2.tags.Nobody"}}
+    with Replay(Account(1)) as endpoint:
+        message = " ".join(Inventory(tmp_path / "strict.yml", endpoint, strict=True, **options).error().split())
+        hosts = Inventory(tmp_path / "lenient.yml", endpoint, **options).hosts()
+    assert "Could not set owner for host web-dev-0" in message
+    assert "Nobody" in message
+    assert "owner" not in hosts["web-dev-0"]
+
+
 def test_accounts_are_asked_together_and_hosts_say_whose_they_are(tmp_path: Path) -> None:
     """Two roles and the account itself; the one that may not be entered is named and does not cost the others."""
 
@@ -192,15 +236,40 @@ def test_an_incomplete_inventory_is_not_remembered(tmp_path: Path) -> None:
     assert len(inventory.hosts()) == 4
 
 
+def test_a_cache_in_which_a_region_may_be_missing_is_not_for_those_who_want_all(tmp_path: Path) -> None:
+    """What `failed_regions: skip` has kept is no answer to `fail`."""
+    cached = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(tmp_path / "cache")}
+    with Replay(Account(4, TWO), always(DENIED, "DescribeInstances", "eu-central-1")) as endpoint:
+        assert len(Inventory(tmp_path / "aws.yml", endpoint, regions=list(TWO), failed_regions="skip", **cached).hosts()) == 2
+        message = Inventory(tmp_path / "aws.yml", endpoint, regions=list(TWO), failed_regions="fail", **cached).error()
+    assert "eu-central-1" in message
+
+
+@pytest.mark.parametrize("form", ["ec2", "flat"])
+def test_a_second_source_takes_no_name_that_another_machine_has(tmp_path: Path, form: str) -> None:
+    """Two files in one run, each with a machine called web: two hosts, and a warning. Whatever form their variables have."""
+    regions = ("us-east-1", "eu-central-1")
+    with Replay(Account(2, regions, tags=lambda number: {"Name": "web"})) as endpoint:
+        first, second = (Inventory(tmp_path / f"{name}.yml", endpoint, regions=[name], variables=[form]) for name in regions)
+        done = first.run("ansible-inventory", "-i", str(second.path), "--list")
+    hosts = json.loads(done.stdout, object_hook=plain)["_meta"]["hostvars"]
+    assert set(hosts) == {"web", f"web-{identifier('i', 1).removeprefix('i-')}"}
+    assert "called web, as one of another source" in " ".join(done.stderr.split())
+
+
 def test_a_cache_that_is_not_ours_is_asked_anew(tmp_path: Path) -> None:
-    """Whatever is in the cache under our name, there is no traceback and no wrong host."""
+    """Whatever is in the cache under our name, in whatever form it is kept, there is no traceback and no wrong host."""
     cached = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(tmp_path / "cache")}
     with Replay(Account(2)) as endpoint:
         inventory = Inventory(tmp_path / "aws.yml", endpoint, **cached)
         inventory.hosts()
-        for file in (tmp_path / "cache").iterdir():
-            file.write_text('{"something": "else"}')
-        assert len(inventory.hosts()) == 2
+        (file,) = (tmp_path / "cache").iterdir()
+        good = file.read_text()
+        for other in ('{"something": "else"}', "[]", good.replace("tags", "gats")):
+            file.write_text(other)
+            asked = len(endpoint.calls)
+            assert sorted(inventory.hosts()) == ["db-test-1", "web-dev-0"]
+            assert "DescribeInstances" in endpoint.actions(asked)
 
 
 def test_strings_from_the_cache_are_not_templates_either(tmp_path: Path) -> None:
@@ -223,6 +292,13 @@ def test_strings_from_the_cache_are_not_templates_either(tmp_path: Path) -> None
         ({}, ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"], ["there are no credentials", "AWS_PROFILE"]),
         ({}, ["AWS_DEFAULT_REGION"], ["there is no region", "AWS_REGION"]),
         ({"regions": ["us east 1"]}, [], ["us east 1"]),
+        ({"accounts": [{"profile": "x", "regions": {"us-east-1": True}}]}, [], ["entry 1: regions", "list of names"]),
+        ({"timeout": 0}, [], ["timeout", "at least 1 second"]),
+        ({"regions": [None]}, [], ["regions", "list of names"]),
+        ({"port": 99999}, [], ["port", "1 to 65535"]),
+        ({"group_by": [None]}, [], ["group_by", "neither an attribute nor a tag"]),
+        ({"hostnames": ["{{ ec2.tags.Name"]}, [], ["hostnames: {{ ec2.tags.Name", "cannot be read"]),
+        ({"endpoint_url": "127.0.0.1:80"}, [], ["endpoint_url", "is no URL", "http://"]),
     ],
 )
 def test_what_cannot_work_is_said_before_any_call(tmp_path: Path, options: dict[str, object], without: list[str], words: list[str]) -> None:

@@ -13,8 +13,11 @@ from typing import Any, Protocol
 
 import yaml
 
+from tests.support import warm
+from tests.support.cores import Core
+from tests.support.peers import PEERS
+
 ROOT = Path(__file__).resolve().parents[2]
-TOOLS = Path(sys.executable).parent
 
 
 class Endpoint(Protocol):
@@ -33,22 +36,22 @@ class Inventory:
     """An inventory file of this plugin, and what Ansible makes of it."""
 
     def __init__(
-        self, path: Path, endpoint: Endpoint, *, plugin: str = "steadfast.ec2.instances", tools: Path = TOOLS, **options: Any
+        self, path: Path, endpoint: Endpoint, *, plugin: str = "steadfast.ec2.instances", core: Core | None = None, **options: Any
     ) -> None:
         path.write_text(yaml.safe_dump({"plugin": plugin, **options}, allow_unicode=True))
         self.path = path
-        self.tools = tools
+        self.python = core.python if core else Path(sys.executable)
         self.environment = {
             **endpoint.environment,
+            **({"PYTHONPATH": core.path} if core else {}),
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".dev" / "collections"),
+            "ANSIBLE_COLLECTIONS_PATH": f"{ROOT / '.dev' / 'collections'}:{PEERS}",
             "ANSIBLE_NOCOLOR": "1",
         }
 
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one of Ansible's programs with this inventory."""
-        command = [str(self.tools / program), "-i", str(self.path), *arguments]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        return warm.run(self.python, program, ["-i", str(self.path), *arguments], self.environment)
 
     def listing(self) -> subprocess.CompletedProcess[str]:
         """`ansible-inventory --list`, which has to succeed."""

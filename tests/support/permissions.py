@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 #: Where the part of docs/iam.md begins that is made from recorded calls.
-MARK = "<!-- What follows is made from recorded calls: STEADFAST_WRITE_DOCS=1 pytest tests/integration/ec2/test_iam.py -->\n"
+MARK = "<!-- What follows is made from recorded calls: STEADFAST_WRITE_DOCS=1 pytest tests/integration/ec2/test_four_ways.py -->\n"
 _READS = ("Describe", "Get", "List")
 #: Calls that every credential may make.
 _FREE = ("sts:GetCallerIdentity",)

@@ -174,6 +174,8 @@ class Replay:
     account: Account = field(default_factory=Account)
     trouble: Callable[[Call], Trouble | None] = lambda call: None
     latency: float = 0.0
+    #: How often a new connection goes there and back before its first request: 2 for TCP and TLS.
+    handshakes: int = 0
     port: int = 0
     page: int = PAGE
     calls: list[Call] = field(default_factory=list)
@@ -190,6 +192,10 @@ class Replay:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
+
+            def setup(self) -> None:
+                super().setup()
+                time.sleep(replay.latency * replay.handshakes)
 
             def do_POST(self) -> None:
                 replay.answer(self)
@@ -342,9 +348,10 @@ def main() -> None:
     parser.add_argument("--instances", type=int, default=1000)
     parser.add_argument("--regions", type=int, default=1, choices=range(1, len(REGIONS) + 1), metavar=f"1..{len(REGIONS)}")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--handshakes", type=int, default=0, help="round trips before the first request of a connection")
     arguments = parser.parse_args()
     account = Account(arguments.instances, REGIONS[: arguments.regions])
-    with Replay(account, latency=arguments.latency) as endpoint:
+    with Replay(account, latency=arguments.latency, handshakes=arguments.handshakes) as endpoint:
         endpoint.warm_up()
         print(endpoint.url, flush=True)
         threading.Event().wait()

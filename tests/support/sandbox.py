@@ -122,7 +122,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(check: Callable[[], Any], timeout: float = 30.0, pause: float = 0.05) -> Any:
+def eventually(check: Callable[[], Any], timeout: float = 90.0, pause: float = 0.05) -> Any:
     """The first true answer of `check`; fails with the last one when `timeout` is over."""
     deadline = time.monotonic() + timeout
     while True:

@@ -8,6 +8,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
@@ -30,11 +31,16 @@ class Source:
     def name(self) -> str:
         return str(self.path.relative_to(ROOT))
 
-    @property
+    @cached_property
     def text(self) -> str:
         return self.path.read_text()
 
-    @property
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """All of the tree."""
+        return tuple(ast.walk(self.tree))
+
+    @cached_property
     def tree(self) -> ast.Module:
         return ast.parse(self.text)
 
@@ -44,10 +50,14 @@ class Source:
         parts = self.path.relative_to(ROOT).parts
         return "/".join(parts[: 3 if parts[:2] == ("plugins", "module_utils") else 2 if parts[0] == "plugins" else 1])
 
-    def imports(self) -> Iterator[str]:
+    @cached_property
+    def imports(self) -> tuple[str, ...]:
         """Everything imported anywhere in the file, as full dotted names inside this repository (`plugins.module_utils.…`)."""
+        return tuple(self._imports())
+
+    def _imports(self) -> Iterator[str]:
         package = self.path.relative_to(ROOT).with_suffix("").parts[:-1]
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
@@ -57,9 +67,15 @@ class Source:
                 yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
+@cache
+def source(path: Path) -> Source:
+    """One for each file, so that it is read and parsed once for all tests."""
+    return Source(path)
+
+
 def sources(*folders: str) -> list[Source]:
     """The Python files below these folders of the repository."""
-    return [Source(path) for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    return [source(path) for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
 def importing(files: list[Source], *prefixes: str, but: tuple[str, ...] = ()) -> list[str]:
@@ -68,7 +84,7 @@ def importing(files: list[Source], *prefixes: str, but: tuple[str, ...] = ()) ->
     def within(name: str, roots: tuple[str, ...]) -> bool:
         return any(name == root or name.startswith(root + ".") for root in roots)
 
-    return [f"{file.name}: {name}" for file in files for name in file.imports() if within(name, prefixes) and not within(name, but)]
+    return [f"{file.name}: {name}" for file in files for name in file.imports if within(name, prefixes) and not within(name, but)]
 
 
 U = "plugins.module_utils"
@@ -122,7 +138,7 @@ def test_the_task_ends_in_one_file() -> None:
     calls = {
         file.name
         for file in sources("plugins")
-        for node in ast.walk(file.tree)
+        for node in file.nodes
         if isinstance(node, ast.Attribute) and node.attr in ("exit_json", "fail_json")
     }
     assert calls == {"plugins/module_utils/engine/module.py"}
@@ -141,7 +157,7 @@ def test_check_mode_is_decided_in_one_line() -> None:
     deciding = Counter(
         file.name
         for file in sources("plugins/module_utils", "plugins/modules")
-        for node in ast.walk(file.tree)
+        for node in file.nodes
         if isinstance(node, (ast.If, ast.IfExp, ast.While))
         if any(isinstance(part, (ast.Name, ast.Attribute)) and "check_mode" in ast.unparse(part) for part in ast.walk(node.test))
     )
@@ -170,7 +186,7 @@ def documentation_and_code(file: Source) -> int:
 def test_modules_are_documentation_and_a_few_lines(file: Source) -> None:
     """No logic in a module file: no branch, no handler, a few lines."""
     assert documentation_and_code(file) <= MODULE_LINES
-    branches = [node for node in ast.walk(file.tree) if isinstance(node, (ast.If, ast.Try, ast.For, ast.While))]
+    branches = [node for node in file.nodes if isinstance(node, (ast.If, ast.Try, ast.For, ast.While))]
     assert [ast.unparse(node.test) for node in branches if isinstance(node, ast.If)] == ["__name__ == '__main__'"]
     assert len(branches) == 1
 
@@ -180,11 +196,16 @@ def test_parts_stay_small(file: Source) -> None:
     """A function fits on a screen, a file in a head (documentation of plugins not counted)."""
     long = [
         f"{node.name}: {(node.end_lineno or 0) - node.lineno + 1} lines"
-        for node in ast.walk(file.tree)
+        for node in file.nodes
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and (node.end_lineno or 0) - node.lineno >= FUNCTION_LINES
     ]
     assert long == []
     assert len(file.text.splitlines()) - documentation_lines(file) <= FILE_LINES
+
+
+def test_tests_stay_small() -> None:
+    """A file of tests fits in a head, too."""
+    assert [file.name for file in sources("tests") if len(file.text.splitlines()) > FILE_LINES] == []
 
 
 def documentation_lines(file: Source) -> int:

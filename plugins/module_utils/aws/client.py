@@ -5,30 +5,41 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import socket
 import sys
 import threading
 import time
 import traceback
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Tuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from ..engine.errors import CallFailed, InvalidInput, NotFound, SteadfastError
+from ..engine.errors import CallFailed, NotFound, SteadfastError
 from .budget import Budget
+from .called import only_called
+from .connection import AMAZON, Connection, check_endpoint
 from .failures import from_api_error, from_local_error, is_throttling
-from .wire import Needed, Reader
+from .listing import Listing
+from .profiles import identity, refuse_questions
 
 BOTOCORE_IMPORT_ERROR: Optional[str] = None
 try:
+    import botocore.auth
+    import botocore.awsrequest
     import botocore.config
+    import botocore.configprovider
+    import botocore.credentials
+    import botocore.endpoint_provider
     import botocore.exceptions
+    import botocore.hooks
+    import botocore.httpsession
     import botocore.loaders
-    import botocore.parsers
+    import botocore.model
     import botocore.session
+    import botocore.utils
     from botocore import xform_name
 except ImportError:
     BOTOCORE_IMPORT_ERROR = traceback.format_exc()
@@ -37,69 +48,22 @@ except ImportError:
 CONCURRENCY = 16
 ATTEMPTS = 12
 CONNECT_SECONDS = 10
-#: How often a list is begun, and the API's words for a NextToken that is too old.
-LISTINGS, PLACE_LOST = 3, ("InvalidNextToken", "InvalidPaginationToken", "ExpiredNextToken")
 READ_SECONDS = 60
-#: How names of Amazon's own endpoints end.
-AMAZON = (".amazonaws.com", ".amazonaws.com.cn", ".aws")
-
-
-#: What a profile says about the account behind credentials that are renewed all the time.
-WHOSE = ("role_arn", "source_profile", "credential_source", "credential_process", "sso_account_id", "sso_role_name", "sso_session")
-
-
-@dataclass(frozen=True)
-class Connection:
-    """Where and as whom to call. None leaves it to the environment, the profile or the machine's role."""
-
-    region: Optional[str] = None
-    profile: Optional[str] = None
-    access_key: Optional[str] = None
-    secret_key: Optional[str] = None
-    session_token: Optional[str] = None
-    endpoint_url: Optional[str] = None
-    ca_bundle: Optional[str] = None
-    validate_certs: bool = True
-    #: {scheme: url}; None leaves it to HTTPS_PROXY and its kin.
-    proxies: Optional[Mapping[str, str]] = None
-
-    @classmethod
-    def from_options(cls, options: Mapping[str, Any]) -> "Connection":
-        """The connection that module or plugin options name; other options are left alone."""
-        given: Dict[str, Any] = {name: options.get(name) for name in cls.__dataclass_fields__ if options.get(name) is not None}
-        return cls(**given)
-
-    @property
-    def verify(self) -> Any:
-        """How certificates are checked, as botocore takes it."""
-        if not self.validate_certs:
-            return False
-        return os.path.expanduser(self.ca_bundle) if self.ca_bundle else None
-
-    def endpoint_of(self, service: str) -> Optional[str]:
-        """The endpoint_url where it is meant for `service`: one of Amazon's own (of a VPC) answers for its service alone."""
-        host = urlsplit(self.endpoint_url or "").hostname or ""
-        if host.endswith(AMAZON) and service not in host.split("."):
-            return None
-        return self.endpoint_url
-
-    def check(self) -> None:
-        """Refuse what cannot be meant, before any library sees it."""
-        if bool(self.access_key) != bool(self.secret_key):
-            raise InvalidInput(
-                "access_key and secret_key belong together, but only one of them is given",
-                do="Give both, or neither and use a profile, the environment or the machine's role.",
-            )
-        if self.profile and self.access_key:
-            raise InvalidInput("profile and access_key are both given", do="Choose one of them.")
-        if self.validate_certs and self.ca_bundle and not os.path.exists(os.path.expanduser(self.ca_bundle)):
-            raise InvalidInput("the CA bundle is not there", wanted=self.ca_bundle, do="Correct ca_bundle.")
 
 
 @lru_cache(maxsize=None)  # noqa: UP033 - functools.cache is younger than Python 3.8
 def _loader() -> Any:
     """The descriptions of the services: large, the same for all clients, and read once per process."""
-    return botocore.loaders.create_loader(os.environ.get("AWS_DATA_PATH"))
+    places = (os.environ.get("AWS_DATA_PATH") or "").split(os.pathsep)
+    return _Descriptions(extra_search_paths=[os.path.expandvars(os.path.expanduser(place)) for place in places if place])
+
+
+@lru_cache(maxsize=None)  # noqa: UP033 - functools.cache is younger than Python 3.8
+def _handlers() -> Any:
+    """botocore's own event handlers, about which it finds out the same for each session: some 20 ms of the processor. Only copied."""
+    handlers = botocore.hooks.HierarchicalEmitter()
+    botocore.session.Session(event_hooks=handlers)
+    return handlers
 
 
 def warm_up() -> None:
@@ -119,34 +83,162 @@ def require_botocore() -> None:
         )
 
 
-class _ParserFactory:
-    """What botocore asks for the parser of an answer; the session hands it to each client."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self._factory = botocore.parsers.ResponseParserFactory()
-
-    def create_parser(self, protocol: str) -> Any:
-        parser = self._factory.create_parser(protocol)
-        return _Parser(self._reader, parser) if protocol == "ec2" else parser
+def _open_session(connection: Connection) -> Any:
+    """What clients of one connection share: files of configuration, credentials, descriptions of services."""
+    # What is shared holds nothing of anybody: no credentials, no configuration, no connection.
+    session = botocore.session.Session(profile=connection.profile, event_hooks=copy.copy(_handlers()), include_builtin_handlers=False)
+    session.register_component("data_loader", _loader())
+    if not connection.access_key and (connection.profile or not os.environ.get("AWS_ACCESS_KEY_ID")):
+        refuse_questions(session.full_config.get("profiles", {}), session.profile or "default")
+    return session
 
 
-class _Parser:
-    """Reads what it can; errors, and whatever is not needed in parts, are botocore's."""
+@lru_cache(maxsize=None)  # noqa: UP033 - functools.cache is younger than Python 3.8
+def _trusting(authorities: Optional[str]) -> Any:
+    """How TLS is spoken; with the certificate authorities of a file, unless it is None."""
+    context = botocore.httpsession.create_urllib3_context()
+    if authorities is not None:
+        context.load_verify_locations(authorities)
+    return context
 
-    def __init__(self, reader: Reader, parser: Any) -> None:
-        self._reader = reader
-        self._parser = parser
 
-    def parse(self, response: Mapping[str, Any], shape: Any) -> Dict[str, Any]:
-        found = self._reader.read(shape, response["body"]) if response["status_code"] < 300 else None
+if BOTOCORE_IMPORT_ERROR is None:
+
+    class _Descriptions(botocore.loaders.Loader):
+        """botocore makes a method of each operation for each client, some 10 ms of the processor; here only of those that are called."""
+
+        def load_service_model(self, service_name: str, type_name: str, api_version: Optional[str] = None) -> Any:
+            model = super().load_service_model(service_name, type_name, api_version)
+            return only_called(model) if (service_name, type_name) == ("ec2", "service-2") else model
+
+    class _Connections(botocore.httpsession.URLLib3Session):
+        """botocore reads all authorities again for each connection, some 20 ms of the processor; here they are read once per process."""
+
+        def _get_ssl_context(self) -> Any:
+            return _trusting(botocore.httpsession.get_cert_path(self._verify) if self._verify else None)
+
+        def _setup_ssl_cert(self, conn: Any, url: str, verify: Any) -> None:
+            super()._setup_ssl_cert(conn, url, verify)
+            conn.ca_certs = None  # the context has them
+
+
+def output_shape(operation: str) -> Any:
+    """botocore's description of what an EC2 operation answers."""
+    model = _loader().load_service_model("ec2", "service-2")
+    return botocore.model.ServiceModel(model, "ec2").operation_model(operation).output_shape
+
+
+class Transport:
+    """Signed requests of one account to EC2 in any region, without a client of botocore's for each.
+
+    Credentials, endpoints, signatures, proxies and certificates are botocore's own. Nothing is sent twice and nothing is read.
+    """
+
+    def __init__(self, connection: Connection, timeout: int = READ_SECONDS, session: Any = None) -> None:
+        require_botocore()
+        connection.check()
+        self.connection = connection
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._pools: Dict[str, Any] = {}
+        self._credentials: Any = None
+        try:
+            self.session = session or _open_session(connection)
+            self.region = connection.region or os.environ.get("AWS_REGION") or self.session.get_config_variable("region")
+            if not self.region:
+                raise botocore.exceptions.NoRegionError
+            self.session.get_scoped_config()  # a profile that is not there is said before anything is sent
+            self._fixed = connection.endpoint_of("ec2") or self._configured()
+            check_endpoint("AWS_ENDPOINT_URL", self._fixed)
+            self.endpoint(self.region)
+        except (botocore.exceptions.BotoCoreError, ValueError) as error:
+            raise from_local_error(type(error).__name__, str(error), "", connection.endpoint_url or "") from error
+
+    def endpoint(self, region: str) -> str:
+        """Where requests for a region go. Raises CallFailed for what is no name of a region."""
+        try:
+            botocore.utils.validate_region_name(region)
+            return self._fixed or str(self._rules().resolve_endpoint(Region=region, **self._variants()).url)
+        except botocore.exceptions.BotoCoreError as error:
+            raise from_local_error(type(error).__name__, str(error), "", region) from error
+
+    def identity(self) -> str:
+        """Which credentials are in use: without a call where they are long-lived keys, and never a secret."""
+        if self.connection.access_key:
+            return self.connection.access_key
+        found = self.session.get_credentials()
         if found is None:
-            whole: Dict[str, Any] = self._parser.parse(response, shape)
-            return whole
-        return {**found, "ResponseMetadata": {"HTTPStatusCode": response["status_code"], "HTTPHeaders": dict(response["headers"])}}
+            return "none"
+        return identity(found.method, found.access_key, self.session.profile or "", self.session.get_scoped_config())
+
+    def send(self, operation: str, region: str, body: bytes) -> Tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body of the answer to one request; raises CallFailed where there is none."""
+        endpoint = self.endpoint(region)
+        try:
+            headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8", "User-Agent": self._user_agent}
+            request = botocore.awsrequest.AWSRequest("POST", f"{endpoint.rstrip('/')}/", headers, body)
+            botocore.auth.SigV4Auth(self._signed_by(), "ec2", region).add_auth(request)
+            answer = self._pool(endpoint).send(request.prepare())
+            return int(answer.status_code), answer.headers, bytes(answer.content)
+        except botocore.exceptions.BotoCoreError as error:
+            raise from_local_error(type(error).__name__, str(error), operation, endpoint) from error
+        except OSError as error:  # the file of the certificate authorities
+            raise from_local_error("SSLError", str(error), operation, endpoint) from error
+
+    @property
+    def _user_agent(self) -> str:
+        return f"{self.session.user_agent()} steadfast.ec2"
+
+    def _signed_by(self) -> Any:
+        """The credentials at this moment; those that expire are renewed before they do."""
+        mine = self.connection
+        if mine.access_key:
+            return botocore.credentials.Credentials(mine.access_key, mine.secret_key, mine.session_token)
+        with self._lock:
+            if self._credentials is None:
+                self.session.set_config_variable("region", self.region)  # where a role of the profile is assumed
+                self._credentials = self.session.get_credentials()
+        if self._credentials is None:
+            raise botocore.exceptions.NoCredentialsError
+        return self._credentials.get_frozen_credentials()
+
+    def _configured(self) -> Optional[str]:
+        """The endpoint that the environment or the profile names for EC2."""
+        if self.session.get_config_variable("ignore_configured_endpoint_urls"):
+            return None
+        session = self.session
+        provider = botocore.configprovider.ConfiguredEndpointProvider(session.full_config, session.get_scoped_config(), "ec2")
+        found: Optional[str] = provider.provide()
+        return found
+
+    def _rules(self) -> Any:
+        """How Amazon's own endpoints are called, in every partition."""
+        with self._lock:
+            if "rules" not in self._pools:
+                rules = _loader().load_service_model("ec2", "endpoint-rule-set-1")
+                self._pools["rules"] = botocore.endpoint_provider.EndpointProvider(rules, _loader().load_data("partitions"))
+            return self._pools["rules"]
+
+    def _variants(self) -> Dict[str, bool]:
+        names = {"UseDualStack": "use_dualstack_endpoint", "UseFIPS": "use_fips_endpoint"}
+        return {name: bool(self.session.get_config_variable(variable)) for name, variable in names.items()}
+
+    def _pool(self, endpoint: str) -> Any:
+        """The connections to one endpoint."""
+        with self._lock:
+            if endpoint not in self._pools:
+                verify = self.connection.verify
+                bundles = (self.session.get_config_variable("ca_bundle"), *map(os.environ.get, ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")))
+                self._pools[endpoint] = _Connections(
+                    verify=next(filter(None, bundles), True) if verify is None else verify,
+                    proxies=dict(self.connection.proxies or botocore.utils.get_environ_proxies(endpoint)),
+                    timeout=(min(CONNECT_SECONDS, self._timeout), self._timeout),
+                    max_pool_connections=CONCURRENCY,
+                )
+            return self._pools[endpoint]
 
 
-class Client:
+class Client(Listing):
     """Calls to one service in one region. Safe to share between threads; every call is counted."""
 
     def __init__(
@@ -156,22 +248,15 @@ class Client:
         session: Any = None,
         attempts: int = ATTEMPTS,
         timeout: int = READ_SECONDS,
-        needed: Optional[Mapping[str, Needed]] = None,
     ) -> None:
-        """`attempts` to send one call, each of which waits `timeout` seconds for an answer.
-
-        `needed` says what is read of which answers (see wire.Reader); of answers that are not in it, everything is.
-        """
+        """`attempts` to send one call, each of which waits `timeout` seconds for an answer."""
+        super().__init__()
         require_botocore()
         connection.check()
         self.service = service
         self._timeout = timeout
-        self._needed = needed
         self._connection = connection
         self._session = session
-        self._lock = threading.Lock()
-        self._operations = self._sends = 0
-        self._started = time.monotonic()
         self._raw = self._create(attempts)
         #: Shared by all threads that use this client.
         self.budget = Budget(published=self.is_amazon and service == "ec2")
@@ -206,20 +291,6 @@ class Client:
         """What further clients can share, so that it is loaded once."""
         return self._session
 
-    def identity(self) -> str:
-        """Which credentials are in use: without a call where they are long-lived keys, and never a secret."""
-        if self._connection.access_key:
-            return self._connection.access_key
-        credentials = self._session.get_credentials()
-        if credentials is None:
-            return "none"
-        lasting = credentials.method in ("env", "shared-credentials-file", "config-file")
-        if lasting:
-            return str(credentials.access_key)
-        profile = self._session.get_scoped_config()
-        whose = [f"{name}={profile[name]}" for name in WHOSE if name in profile]
-        return " ".join([credentials.method, self._session.profile or "", *whose])
-
     def call(self, operation: str, params: Mapping[str, Any]) -> Dict[str, Any]:
         """One API call, retried by botocore where that is safe; raises CallFailed."""
         return self._call(self._raw, operation, params)
@@ -231,41 +302,9 @@ class Client:
                 self._once = self._create(1)
         return self._call(self._once, operation, params)
 
-    def pages(self, operation: str, result: str, params: Mapping[str, Any]) -> List[Dict[str, Any]]:
-        """All items under `result` of a Describe call, whatever number of pages they come in.
-
-        A place in the list that the API has forgotten means to begin again, for a bounded number of times.
-        """
-        for _attempt in range(LISTINGS - 1):
-            try:
-                return list(self._pages(operation, result, params))
-            except CallFailed as error:
-                if error.code not in PLACE_LOST:
-                    raise
-        return list(self._pages(operation, result, params))
-
-    def api(self) -> Dict[str, Any]:
-        """What this client did so far, for the `api` of a result."""
-        with self._lock:
-            return {
-                "calls": self._sends,
-                "retries": max(0, self._sends - self._operations),
-                "seconds": round(time.monotonic() - self._started, 3),
-            }
-
-    def _pages(self, operation: str, result: str, params: Mapping[str, Any]) -> Iterator[Dict[str, Any]]:
-        request = dict(params)
-        while True:
-            response = self.call(operation, request)
-            yield from response.get(result) or []
-            if not response.get("NextToken"):
-                return
-            request["NextToken"] = response["NextToken"]
-
     def _call(self, raw: Any, operation: str, params: Mapping[str, Any]) -> Dict[str, Any]:
         self._reach()
-        with self._lock:
-            self._operations += 1
+        self._begin()
         try:
             response: Dict[str, Any] = getattr(raw, xform_name(operation))(**params)
         except botocore.exceptions.ClientError as error:
@@ -299,11 +338,7 @@ class Client:
         connection = self._connection
         try:
             if self._session is None:
-                self._session = botocore.session.Session(profile=connection.profile)
-                self._session.register_component("data_loader", _loader())
-                if self._needed is not None:
-                    self._session.register_component("response_parser_factory", _ParserFactory(Reader(self._needed)))
-                self._refuse_questions()
+                self._session = _open_session(connection)
             raw = self._session.create_client(
                 self.service,
                 # botocore itself knows AWS_DEFAULT_REGION only
@@ -328,37 +363,10 @@ class Client:
         raw.meta.events.register("needs-retry.*", self._answered)
         return raw
 
-    def _refuse_questions(self) -> None:
-        """A profile that wants the code of an MFA device would wait for somebody to type it in; in a task there is nobody."""
-        connection = self._connection
-        if connection.access_key or (not connection.profile and os.environ.get("AWS_ACCESS_KEY_ID")):
-            return
-        profiles = self._session.full_config.get("profiles", {})
-        name, seen = self._session.profile or "default", set()
-        while name in profiles and name not in seen:
-            seen.add(name)
-            profile = profiles[name]
-            if profile.get("role_arn") and profile.get("mfa_serial"):
-                raise InvalidInput(
-                    "the profile wants the code of an MFA device, and nobody can type one into a task",
-                    resource=f"profile {name}",
-                    found=f"mfa_serial {profile['mfa_serial']}",
-                    do="Get a session beforehand and hand it over in the environment: eval $(aws configure export-credentials "
-                    f"--profile {name} --format env). Or use aws sso login, or a role without MFA.",
-                )
-            name = profile.get("source_profile", "")
-
-    def include(self, other: "Client") -> None:
-        """Count what `other` did for this client, too."""
-        with self._lock:
-            self._operations, self._sends = self._operations + other._operations, self._sends + other._sends
-            self._started = min(self._started, other._started)
-
     def _before_send(self, event_name: str, **_: Any) -> None:
         """Before every attempt, the first and the repeated ones."""
         self.budget.take(event_name.rsplit(".", 1)[-1])
-        with self._lock:
-            self._sends += 1
+        self._send_again()
 
     def _answered(self, event_name: str, response: Any = None, **_: Any) -> None:
         """After every attempt; whether to repeat it is not decided here."""

@@ -23,6 +23,7 @@ _BUNDLE = (
 )
 _CLOCK = "Correct the clock of this machine (NTP), then run again."
 _QUOTA = "Free some, or ask for more in the Service Quotas console."
+_THEIRS = "The fault lies with the service. Run again later: what may have been made all the same is found then, and not made twice."
 
 #: What to do about an error code of the API.
 ADVICE: Mapping[str, str] = {
@@ -113,7 +114,7 @@ def from_api_error(response: Mapping[str, Any], operation: str, endpoint: str, n
     error = response.get("Error", {})
     code, message = str(error.get("Code", "Unknown")), str(error.get("Message", "")).strip()
     action = operation.split(":", 1)[-1]
-    advice = ADVICE.get(code, "")
+    advice = ADVICE.get(code, _THEIRS if code in _SERVER_FAULT else "")
     if code in _NOT_ALLOWED:
         denied = _ACTION.search(message)
         advice = f"The credentials may not do this; allow the IAM action {denied.group(1) if denied else operation} to them."

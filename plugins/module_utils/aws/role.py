@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any, Dict, Mapping, Optional
 
 from ..engine.errors import CallFailed
-from .client import Client, Connection
+from .client import Client
+from .connection import Connection
 
 SESSION_NAME = "steadfast.ec2"
 

@@ -124,6 +124,13 @@ class Runner:
         if os.path.exists(self.machine.at("/run/udev/control")):
             self.machine.wait(lambda: os.path.exists(self.machine.at(f"/dev/disk/by-uuid/{uuid}")), 10)
 
+    def wait_for_udev(self, partition: str) -> None:
+        """udev has seen the new table. It reads it again where no partition is in use, and until then the node is gone for a moment."""
+        if os.path.exists(self.machine.at("/run/udev/control")):
+            self.machine.run("udevadm", "settle", "--timeout=30", ok=(0, 1))
+        if not self.machine.wait(lambda: os.path.exists(self.machine.at(f"/dev/{partition}")), self.timeout):
+            raise TimedOut("the partition is gone since its table was written", resource=f"/dev/{partition}")
+
     def make_directory(self, path: str) -> None:
         """The mount point is there."""
         os.makedirs(self.machine.at(path), mode=0o755, exist_ok=True)
@@ -174,6 +181,8 @@ class Runner:
     def mount_aside(self, node: str, kind: str, path: str, options: str = "") -> None:
         """The filesystem is mounted where nobody but root looks."""
         os.makedirs(path, mode=0o700, exist_ok=True)
+        # makedirs gives its mode to the last one only, and the mount brings a mode of its own.
+        os.chmod(os.path.dirname(path), 0o700)
         if mounts.at(mounts.parse(self.machine.text("/proc/self/mountinfo")), path) is None:
             self.machine.run("mount", "-t", kind, "-o", ",".join(filter(None, ("nodev,nosuid", options))), node, path)
 
@@ -187,15 +196,27 @@ class Runner:
 
     def switch_content(self, path: str, aside: str, old: str) -> None:
         """The directory is renamed aside; an empty one is in its place."""
+        self._nobody_in(path)
         transfer.switch(path, aside, old)
+
+    def settle_content(self, path: str, aside: str, old: str) -> None:
+        """A switch that was cut short is compared, or taken back."""
+        transfer.settle(path, aside, old)
 
     def promote_content(self, aside: str) -> None:
         """The copy is at the top of the volume."""
         transfer.promote(aside)
 
     def remove_tree(self, path: str) -> None:
-        """The old copy is gone."""
+        """The old copy is gone; refused while somebody still writes there, who began before it was renamed."""
+        self._nobody_in(path)
         transfer.remove_tree(path)
+
+    def _nobody_in(self, path: str) -> None:
+        found = holders.of_directory(self.machine, path)
+        if found:
+            shown = "; ".join(str(holder) for holder in found)
+            raise Busy("is in use: it was left where it is", resource=path, found=shown, do="Stop these processes, and run again.")
 
 
 class _Lock:

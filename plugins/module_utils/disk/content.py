@@ -14,15 +14,10 @@ from typing import TYPE_CHECKING, List, Set, Tuple
 from ..engine.errors import Busy, Refused
 from ..engine.plan import UNKNOWN, Change, Step
 from . import mounts
-from .state import COMPLETE, PARTIAL, Desired, State, Text, size_text
+from .state import COMPLETE, LOST, PARTIAL, Desired, State, Text, aside, size_text
 
 if TYPE_CHECKING:
     from .layout import Layout
-
-
-def aside(uuid: Text) -> str:
-    """Where a filesystem is mounted while content is moved onto it."""
-    return f"/run/steadfast-disk/{uuid}"
 
 
 def moved(desired: Desired, state: State, layout: Layout) -> List[Change]:
@@ -31,8 +26,12 @@ def moved(desired: Desired, state: State, layout: Layout) -> List[Change]:
     # None: it cannot be seen unmounted. The old copy then tells that a move got as far as its switch.
     names = () if layout.new else state.geometry.names
     marks = {PARTIAL, COMPLETE} & set(names or ())
-    unseen = names is None and old_name(state, layout, path, fresh=False) in folder.old
+    switched = old_name(state, layout, path, fresh=False) in folder.old
+    unseen = names is None and switched
     if (COMPLETE in marks or unseen) and not folder.names:
+        if not folder.exists and len(folder.old) > 1:
+            do = f"Rename the one that was at {path} last back to it, and run again."
+            raise Refused("a move was interrupted, and there are several old copies", resource=path, found=", ".join(folder.old), do=do)
         return [_change(desired, state, layout, "continue", ("a move that was interrupted is finished",))]
     if not folder.names or desired.content == "hide":
         if marks and not folder.names:
@@ -46,8 +45,9 @@ def moved(desired: Desired, state: State, layout: Layout) -> List[Change]:
             found=", ".join(folder.names[:5]) + (f" and {len(folder.names) - 5} more" if len(folder.names) > 5 else ""),
             do="Set `content: move` to have it moved onto the volume, or `content: hide` to leave it hidden below the mount.",
         )
-    _movable(state, layout, path, set(names or ()) - marks - {"lost+found"})
-    if COMPLETE in marks and old_name(state, layout, path, fresh=False) in folder.old:
+    _movable(state, layout, path, set(names or ()) - marks - {LOST})
+    # Not seen, the volume may carry the complete copy: it must not be thrown away for the few files that came since.
+    if (COMPLETE in marks or unseen) and switched:
         raise Refused(
             "a move was interrupted after the directory was renamed aside, and new files have appeared since",
             resource=path,
@@ -55,6 +55,18 @@ def moved(desired: Desired, state: State, layout: Layout) -> List[Change]:
             do=f"Move them away, run again, then bring them back to {path}.",
         )
     return [_change(desired, state, layout, "move", ("the mount point is not empty",))]
+
+
+def unfinished(state: State, layout: Layout, path: str) -> None:
+    """Refuse a mount that shows a copy which was never brought to its place: somebody mounted it between two runs."""
+    marks = sorted({PARTIAL, COMPLETE} & set(state.geometry.names or ()))
+    if marks:
+        raise Refused(
+            "a move onto it was interrupted, and it was mounted before that was finished",
+            resource=path,
+            found=f"{', '.join(marks)} on {layout.node}",
+            do="Unmount it (`state: unmounted`), and run again.",
+        )
 
 
 def old_name(state: State, layout: Layout, path: str, fresh: bool = True) -> Text:
@@ -69,10 +81,9 @@ def old_name(state: State, layout: Layout, path: str, fresh: bool = True) -> Tex
 def old_copy(desired: Desired, state: State, layout: Layout) -> List[Change]:
     """The removal of old copies of ours, where they are not to be kept."""
     path = str(desired.path)
-    if desired.keep_old:
-        return []
     base = old_name(state, layout, path, fresh=False)
-    names = [name for name in state.folder.old if name == base or name.startswith(f"{base}-")]
+    # What was put into a filesystem that is made anew is nowhere else any more.
+    names = [name for name in state.folder.old if not layout.new and (name == base or name.startswith(f"{base}-"))]
     if desired.content == "move" and state.folder.names and not mounts.at(state.mounts, path):
         names.append(str(old_name(state, layout, path)))
     return [
@@ -89,6 +100,10 @@ def _movable(state: State, layout: Layout, path: str, present: Set[str]) -> None
             found=f"on the volume: {', '.join(sorted(present)[:5])}; in the directory: {', '.join(state.folder.names[:5])}",
             do="Decide which one counts: move the directory away, or set `content: hide`.",
         )
+    taken = sorted({PARTIAL, COMPLETE, LOST} & set(state.folder.names))
+    if taken:
+        do = "Rename it: the filesystem keeps a directory of this name, or the move needs the name until it is finished."
+        raise Refused("has an entry that cannot be moved", resource=path, found=taken[0], do=do)
     inner = mounts.below(state.mounts, path)
     if inner:
         raise Refused("another filesystem is mounted inside", resource=path, found=inner[0].path, do="Unmount it first.")
@@ -132,6 +147,8 @@ def _change(desired: Desired, state: State, layout: Layout, how: str, reasons: T
         ]
     else:
         before, after = {"in": COMPLETE}, {"in": f"{layout.kind.name} on {layout.node}"}
+        old = old_name(state, layout, path, fresh=False)
+        steps += [Step("settle_content", {"path": path, "aside": spot, "old": old})] if old in folder.old and not folder.exists else []
     steps += [Step("promote_content", {"aside": spot}), Step("umount", {"argv": ("umount", spot)})]
     return Change("content", path, "update", before, after, reasons, tuple(steps))
 

@@ -68,6 +68,9 @@ def declared(params: Mapping[str, Any]) -> Desired:
             raise InvalidInput("is not a volume id", resource="volume", found=params["volume"], do="It reads vol-0123….")
     if path is not None and (not path.startswith("/") or os.path.normpath(path) in ("/", "//")):
         raise InvalidInput("a mount point is an absolute path below /", resource="path", found=path)
+    place = "/" + os.path.normpath(path).lstrip("/") if path else None
+    if place and params["state"] == "mounted" and (place == "/etc" or f"{place}/".startswith(("/proc/", "/sys/", "/dev/"))):
+        raise InvalidInput("the machine itself needs it as it is", resource="path", found=path)
     kind = KINDS[params["filesystem"] or "ext4"]
     if len((params["label"] or "").encode()) > kind.longest_label:
         raise InvalidInput(f"longer than {kind.name} allows ({kind.longest_label})", resource="label", found=params["label"])
@@ -76,12 +79,12 @@ def declared(params: Mapping[str, Any]) -> Desired:
     return Desired(
         volume=volume,
         device=params["device"],
-        path=os.path.normpath(path) if path else None,
+        path=place,
         state=params["state"],
         filesystem=params["filesystem"],
         partition=params["partition"],
         label=params["label"],
-        options=tuple(params["mount_options"]) or ("defaults",),
+        options=_mount_options(params["mount_options"]),
         content=params["content"],
         keep_old=params["keep_old_content"],
         uid=_number(params["owner"], lambda name: pwd.getpwnam(name).pw_uid, "owner"),
@@ -96,22 +99,34 @@ def declared(params: Mapping[str, Any]) -> Desired:
     )
 
 
+def _mount_options(texts: List[str]) -> Tuple[str, ...]:
+    """Options as fstab has them, one by one; none that leaves the mounting to whoever looks at the path next."""
+    options = tuple(option for text in texts for option in text.split(",") if option)
+    if any(option.startswith("x-systemd.automount") for option in options):
+        do = "Leave it out: `nofail` already keeps a missing volume from holding up the boot."
+        raise InvalidInput("would mount it only when somebody looks there", resource="mount_options", found="x-systemd.automount", do=do)
+    return options or ("defaults",)
+
+
 def _mkfs(options: List[str], kind: Kind) -> Tuple[str, ...]:
     """Options of mkfs, without those that would make something else than what was planned, or where something is."""
     words = [word for option in options for word in option.split()]
-    text = f" {' '.join(words)}"
+    single = [f"-{letter}" for word in words for letter in (re.match(f"-([{kind.flags}]*.?)", word) or ["", ""])[1]]
     for taken in kind.taken:
-        if re.search(f"[ ,]{re.escape(taken)}", text):
+        if taken in single if taken.startswith("-") else any(taken in word for word in words):
             do = "Use `label`, `filesystem` or `erase` for that." if taken in ("-L", "-F", "-f", "-t") else ""
             raise InvalidInput("is for the module to decide", resource="mkfs_options", found=taken, do=do)
-    if any(word.startswith("/") for word in words):
+    if any(re.search("(^|=)/", word) for word in words):
         raise InvalidInput("names a device", resource="mkfs_options", found=" ".join(words), do="The device is given by `volume`.")
     return tuple(words)
 
 
 def _number(name: Optional[str], look_up: Any, option: str) -> Optional[int]:
-    if name is None or name.isdigit():
-        return None if name is None else int(name)
+    if name is None:
+        return None
+    # the largest number means "leave it" to chown(2)
+    if name.isdecimal() and int(name) < 2**32 - 1:
+        return int(name)
     try:
         return int(look_up(name))
     except KeyError as error:
@@ -122,6 +137,6 @@ def _mode(mode: Any) -> Optional[str]:
     if mode is None:
         return None
     # YAML makes 0755 a decimal number: what was meant cannot be told any more.
-    if isinstance(mode, str) and mode and not set(mode) - set("01234567") and len(mode) <= 5:
+    if isinstance(mode, str) and mode and not set(mode) - set("01234567") and int(mode, 8) <= 0o7777:
         return f"{int(mode, 8):04o}"
     raise InvalidInput("give the mode as octal digits in quotes", resource="mode", found=repr(mode), do='For example "0755".')

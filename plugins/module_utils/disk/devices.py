@@ -9,7 +9,6 @@ import re
 from typing import Optional, Sequence, Tuple
 
 from ..engine.errors import Ambiguous, InvalidInput, NotFound
-from . import nvme
 from .machine import Machine
 from .state import Desired, size_text
 
@@ -38,7 +37,11 @@ def serial_of(machine: Machine, name: str) -> str:
 
 def attach_name(machine: Machine, name: str) -> str:
     """The name that a disk was attached with, where its NVMe controller tells; else ""."""
-    if not name.startswith("nvme") or machine.text(f"/sys/block/{name}/device/model") != nvme.EBS:
+    if not name.startswith("nvme"):
+        return ""
+    from . import nvme
+
+    if machine.text(f"/sys/block/{name}/device/model") != nvme.EBS:
         return ""
     return nvme.attach_name(machine.identify(machine.at(f"/dev/{name}")))
 

@@ -59,6 +59,7 @@ def planned(desired: Desired, state: State, disk: Disk) -> Tuple[Change, ...]:
             do = "Take it out of `erase`. To start over, unmount it and erase it yourself (wipefs -a)."
             raise InvalidInput("is what this declaration makes itself, so every run would erase it", resource=item.name, do=do)
     _all_named(disk, items, named)
+    _all_seen(disk)
     _not_in_use(state, disk)
     return (*(_change(item) for item in items), *_forgotten(disk))
 
@@ -72,6 +73,16 @@ def _all_named(disk: Disk, items: Tuple[Item, ...], named: List[Item]) -> None:
             wanted=", ".join(item.name for item in named),
             found="; ".join(f"{item.what} on {item.device}" for item in rest) or "signatures that contradict each other",
             do=f"To lose all of it, declare `{hint(disk)}`." if hint(disk) else "Erase it yourself (wipefs) after a look at it.",
+        )
+
+
+def _all_seen(disk: Disk) -> None:
+    if disk.unseen:
+        raise Refused(
+            "the kernel does not show a partition that is in the table, so what is in it was not named: nothing was erased",
+            resource=f"disk {disk.node.path}",
+            found=", ".join(f"a partition at sector {start}" for start in disk.unseen),
+            do=f"Have it shown (`partx -u {disk.node.path}`), and name what is in it; or erase it yourself (wipefs) after a look at it.",
         )
 
 

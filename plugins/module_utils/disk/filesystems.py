@@ -36,6 +36,8 @@ class Kind:
     replay: str = ""
     #: Options of `make` that would contradict the plan.
     taken: Tuple[str, ...] = ()
+    #: Its options without a value: only these can be written together (`-qf`).
+    flags: str = ""
 
 
 KINDS: Dict[str, Kind] = {
@@ -49,7 +51,8 @@ KINDS: Dict[str, Kind] = {
         bytes_per_inode=16384,
         # e2fsck: 1 is "errors were corrected", as after a journal was replayed. tune2fs asks for a checked filesystem.
         renew=((("e2fsck", "-f", "-p", "{node}"), (0, 1)), (("tune2fs", "-U", "{uuid}", "{node}"), (0,))),
-        taken=("-F", "-L", "-M", "-n", "-S", "-t", "-U"),
+        taken=("-F", "-L", "-M", "-n", "-S", "-t", "-U", "device=", "offset="),
+        flags="cjnqvDFKSV",
     ),
     "xfs": Kind(
         name="xfs",
@@ -61,7 +64,8 @@ KINDS: Dict[str, Kind] = {
         blanks=False,
         renew=((("xfs_admin", "-U", "{uuid}", "{node}"), (0,)),),
         replay="nouuid",
-        taken=("-f", "-L", "-N", "uuid="),
+        taken=("-f", "-L", "-N", "uuid=", "logdev", "rtdev", "name=", "file"),
+        flags="CKNVfq",
     ),
 }
 
@@ -106,10 +110,10 @@ def needs_recovery(start: bytes) -> bool:
     return len(start) >= 2048 and bool(struct.unpack_from("<I", start, 1024 + 96)[0] & 4)
 
 
-def ext4_names(listing: str) -> Tuple[str, ...]:
-    """The names in a directory as `debugfs ls -p` prints it: /inode/mode/uid/gid/name/size/."""
+def ext4_names(listing: str) -> Optional[Tuple[str, ...]]:
+    """The names in a directory as `debugfs ls -p` prints it: /inode/mode/uid/gid/name/size/. None where it could not open it."""
     names = [line.split("/", 5)[5].rsplit("/", 2)[0] for line in listing.splitlines() if line.count("/") >= 7]
-    return tuple(sorted(name for name in names if name not in (".", "..")))
+    return tuple(sorted(name for name in names if name not in (".", ".."))) if "." in names else None
 
 
 def xfs_superblock(start: bytes) -> int:

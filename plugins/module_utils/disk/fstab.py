@@ -93,7 +93,7 @@ def _entry(raw: bytes) -> Optional[Entry]:
     fields = [_unescaped(field) for field in re.split(rb"[ \t]+", raw.strip(b" \t\r\n")) if field]
     if len(fields) < 3 or fields[0].startswith("#"):
         return None
-    path = fields[1].rstrip("/") or "/"
+    path = re.sub(r"/(\.?/)+", "/", f"{fields[1]}/").rstrip("/") or "/"
     options = tuple(fields[3].split(",")) if len(fields) > 3 else ("defaults",)
     return Entry(_source(fields[0]), path, fields[2], options, *(fields[4:6]))
 

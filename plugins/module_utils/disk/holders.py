@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 from typing import Callable, Iterator, Set, Tuple
 
 from .machine import Machine
@@ -55,16 +56,19 @@ def used(machine: Machine, pid: str) -> Iterator[Tuple[str, str]]:
     for line in machine.text(f"{base}/maps").splitlines():
         # address perms offset major:minor inode path
         fields = line.split(None, 5)
-        if len(fields) == 6 and fields[5].startswith("/"):
-            major, minor = fields[3].split(":")
+        number = re.fullmatch("([0-9a-f]+):([0-9a-f]+)", fields[3]) if len(fields) == 6 else None
+        if number and fields[5].startswith("/"):
+            major, minor = number.groups()
             yield fields[5], f"{int(major, 16)}:{int(minor, 16)}"
 
 
 def kernel(machine: Machine) -> Iterator[Tuple[str, str]]:
     """(what, path) of swap files and loop devices."""
     for line in machine.text("/proc/swaps").splitlines()[1:]:
-        name = unescaped(line.split()[0])
-        yield f"swap file {name}", name
+        fields = line.split()
+        if fields:
+            name = unescaped(fields[0])
+            yield f"swap file {name}", name
     for disk in machine.names("/sys/block"):
         name = machine.text(f"/sys/block/{disk}/loop/backing_file")
         if name:

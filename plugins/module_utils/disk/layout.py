@@ -8,9 +8,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Tuple
 
-from ..engine.errors import Busy, InvalidInput, NotFound, Refused
-from ..engine.plan import UNKNOWN, Change, Step
-from . import erase
+from ..engine.errors import Busy, InvalidInput, Refused
+from ..engine.plan import Change, Step
+from . import mounts
 from .filesystems import KINDS, SLACK, Kind, filled
 from .probe import current_node, mounts_of
 from .state import MIB, Desired, Disk, Node, State, Text, size_text
@@ -32,30 +32,10 @@ class Layout:
     changes: Tuple[Change, ...] = ()
 
 
-def layout_of(desired: Desired, state: State) -> Layout:
-    """Where the filesystem is or will be, with what has to be done for that; refuses a disk that is neither blank nor ours."""
-    disk = state.disk
-    if disk is None:
-        raise NotFound("no such disk on this machine", resource=desired.name)
-    erased = erase.planned(desired, state, disk) if desired.erase else ()
-    if erased:
-        made = _created(desired, state, erase.emptied(disk))
-        return replace(made, changes=(*erased, *made.changes))
-    if len(disk.partitions) > 1 or len(disk.untold) > 1:
-        listing = ", ".join(f"{part.name}: {part.signature}" for part in disk.partitions)
-        raise _not_ours(disk, f"{len(disk.partitions or disk.untold)} partitions ({listing})")
-    node = current_node(disk) or disk.node
-    for held in (*disk.node.held, *node.held):
-        if not (held.startswith("opened") and mounts_of(state)):
-            raise _not_ours(disk, held)
-    if node.signature.kind and not node.signature.unclear:
-        return _adopted(desired, state, disk, node)
-    if disk.node.signature.unclear or node.signature.unclear:
-        raise _not_ours(disk, str(node.signature if node.signature.unclear else disk.node.signature))
-    return _created(desired, state, disk)
+def not_ours(disk: Disk, found: str) -> Refused:
+    """The error for a disk that is neither blank nor carries what was declared."""
+    from . import erase
 
-
-def _not_ours(disk: Disk, found: str) -> Refused:
     way = f"declare `{erase.hint(disk)}`" if erase.hint(disk) else "erase it yourself (wipefs -a) after a look at it"
     return Refused(
         "is not blank, and what is on it is not this declaration's: nothing was touched",
@@ -66,72 +46,15 @@ def _not_ours(disk: Disk, found: str) -> Refused:
     )
 
 
-def _created(desired: Desired, state: State, disk: Disk) -> Layout:
-    """The layout of a disk that is blank, or whose partitioning by us was interrupted before the filesystem was made."""
-    ours = str(state.derived("partition"))
-    partition = disk.partitions[0] if disk.partitions else None
-    told = partition.part_uuid if partition else "".join(disk.untold)
-    if disk.node.signature.table and (not told or told != ours):
-        raise _not_ours(disk, f"{disk.node.signature} with {'a partition that we did not make' if told else 'no partition'}")
-    if not disk.inside.blank:
-        table = "a partition that the kernel does not show (is the table damaged?)" if told else "no partition table"
-        raise _not_ours(disk, f"{table}, but {disk.inside} at 1 MiB, where a partition would begin")
-    if disk.remains:
-        raise _not_ours(disk, disk.remains)
-    if disk.read_only:
-        raise Refused("is read-only and has no filesystem", resource=f"disk {disk.node.path}", do="Attach it writable.")
-    changes: Tuple[Change, ...] = ()
-    node = disk.node.path if disk.node.name else str(UNKNOWN)
-    if told or desired.partition:
-        node = f"{node}p1" if node[-1].isdigit() else f"{node}1" if disk.node.name else node
-        changes = () if partition else (_partition(state, disk, node, bool(told)),)
-    return _made(desired, state, disk, node, changes)
-
-
-def _made(desired: Desired, state: State, disk: Disk, node: str, changes: Tuple[Change, ...]) -> Layout:
-    kind = KINDS[desired.filesystem or "ext4"]
-    uuid = state.derived("filesystem")
-    twins = [name for name in state.uuids.get(str(uuid), ()) if not re.fullmatch(rf"{disk.node.name}(p?\d+)?", name)]
-    if twins:
-        raise Refused(
-            f"the UUID of its new filesystem is in use on {', '.join(twins)}, which was copied from it",
-            resource=f"disk {disk.node.path}",
-            found=f"UUID {uuid} on {', '.join(twins)}",
-            do="First give the copy another one, unmounted (tune2fs -U random, or xfs_admin -U generate).",
-        )
-    values = {"uuid": uuid, "node": node, "label": desired.label}
-    extra = (kind.make_label if desired.label else ()) + tuple(word.replace("{", "{{").replace("}", "}}") for word in desired.mkfs)
-    argv = filled(kind.make[:-1] + extra + kind.make[-1:], **values)
-    after = {"device": node, "type": kind.name, "uuid": uuid, "label": desired.label or "", "options": " ".join(desired.mkfs)}
-    steps = (Step(argv[0], {"argv": argv, "blank": node}), Step("wait_for_link", {"uuid": uuid}))
-    made = Change("filesystem", node, "create", None, after, ("the device is blank",), steps)
-    return Layout(node, kind, uuid, disk.node.size, True, (*changes, made))
-
-
-def _partition(state: State, disk: Disk, node: str, told: bool) -> Change:
-    wait = Step("wait_for_partition", {"disk": disk.node.name, "partition": node.rsplit("/", 1)[-1]})
-    reasons = ("the kernel was not told of the partition",) if told else ("the disk is blank",)
-    # A serial number can have any character; in the script of sfdisk only these mean themselves.
-    name = re.sub(r"[^A-Za-z0-9._:-]", "_", state.seed)[:36]
-    table, part = state.derived("table"), state.derived("partition")
-    after = {"device": node, "table": "gpt", "start": "1 MiB", "uuid": part, "name": name}
-    if told:
-        return Change("partition", node, "update", {"device": None}, {"device": node}, reasons, (wait,))
-    script = f'label: gpt\nlabel-id: {table}\nunit: sectors\n\nstart={MIB // disk.sector}, type={_LINUX}, uuid={part}, name="{name}"\n'
-    argv = ("sfdisk", "--quiet", "--wipe", "never", "--wipe-partitions", "never", disk.node.path)
-    steps = (Step("sfdisk", {"argv": argv, "text": script, "blank": disk.node.path}), wait)
-    return Change("partition", node, "create", None, after, reasons, steps)
-
-
-def _adopted(desired: Desired, state: State, disk: Disk, node: Node) -> Layout:
+def adopted(desired: Desired, state: State, disk: Disk, node: Node) -> Layout:
     """The layout of a disk that carries a filesystem of a kind that we know."""
     found = node.signature
     if found.kind not in KINDS or found.kind != (desired.filesystem or found.kind):
-        raise _not_ours(disk, f"{found} on {node.path}")
+        raise not_ours(disk, f"{found} on {node.path}")
     if not found.uuid:
         raise Refused("its filesystem has no UUID to mount it by", resource=f"disk {disk.node.path}", do=_new_uuid(node))
     if node.start + node.size > disk.node.size:
-        raise _not_ours(disk, f"a partition that ends behind the disk ({size_text(disk.node.size)})")
+        raise not_ours(disk, f"a partition that ends behind the disk ({size_text(disk.node.size)})")
     layout = Layout(node.path, KINDS[found.kind], found.uuid, node.size, False)
     twins = [name for name in state.uuids.get(found.uuid, ()) if name != node.name]
     if twins:
@@ -188,8 +111,9 @@ def _grown(desired: Desired, disk: Disk, node: Node, layout: Layout) -> Layout:
     free = disk.node.size - node.start - node.size
     if not (desired.grow and node is not disk.node and free >= _END):
         return layout
-    if disk.node.signature.table != "gpt":
-        note = f"the disk has {size_text(free)} behind the partition; only GPT partitions are grown"
+    rule = _unless_grown(desired) or ("" if disk.node.signature.table == "gpt" else "only GPT partitions are grown")
+    if rule:
+        note = f"the disk has {size_text(free)} behind the partition; {rule}"
         return replace(layout, changes=(*layout.changes, Change("partition", node.path, "none", notes=(note,))))
     number = re.sub(r"^.*\D", "", node.name)
     before, after = {"size": size_text(node.size)}, {"size": size_text(disk.node.size - node.start)}
@@ -197,6 +121,7 @@ def _grown(desired: Desired, disk: Disk, node: Node, layout: Layout) -> Layout:
     steps = (
         Step("sfdisk", {"argv": grow, "text": ", +\n"}),
         Step("partx", {"argv": ("partx", "-u", disk.node.path)}),
+        Step("wait_for_udev", {"partition": node.name}),
     )
     reasons = (f"the disk has {size_text(free)} behind the partition",)
     change = Change("partition", node.path, "update", before, after, reasons, steps)
@@ -225,10 +150,21 @@ def updated(desired: Desired, state: State, layout: Layout) -> List[Change]:
             raise InvalidInput(f"{layout.kind.name} takes blanks only when it is made", resource="label", found=desired.label, do=do)
         before["label"], after["label"] = node.signature.label, desired.label
         steps.append(command(filled(layout.kind.relabel, **values)))
-    if desired.grow and state.geometry.size and layout.size - state.geometry.size >= SLACK:
+    free = layout.size - state.geometry.size if state.geometry.size else 0
+    rule = _unless_grown(desired)
+    if desired.grow and free >= SLACK and not rule:
         before["size"], after["size"] = size_text(state.geometry.size), size_text(layout.size)
         steps.append(command(filled(layout.kind.grow, **values)))
-    return [Change("filesystem", layout.node, "update", before, after, (), tuple(steps))] if steps else []
+    found = [Change("filesystem", layout.node, "update", before, after, (), tuple(steps))] if steps else []
+    if desired.grow and free >= SLACK and rule:
+        note = f"the filesystem leaves {size_text(free)} of its device unused; {rule}"
+        found.append(Change("filesystem", layout.node, "none", notes=(note,)))
+    return found
+
+
+def _unless_grown(desired: Desired) -> str:
+    """Why nothing is grown at all, or ""."""
+    return "what is mounted read-only is not grown" if mounts.wanted(desired.options)["write"] == "ro" else ""
 
 
 def command(argv: Tuple[str, ...]) -> Step:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Callable, Sequence, Tuple
 
 from ..engine.errors import CommandFailed, NotFound
-from . import nvme
 
 #: (argv, standard input) -> (exit code, output, error output)
 Command = Callable[[Sequence[str], str], Tuple[int, str, str]]
@@ -31,6 +30,7 @@ PACKAGES = {
     "xfs_admin": "xfsprogs",
     "xfs_io": "xfsprogs",
     "restorecon": "policycoreutils",
+    "udevadm": "udev / systemd-udev",
 }
 
 
@@ -40,6 +40,12 @@ def command(argv: Sequence[str], text: str = "") -> Tuple[int, str, str]:
     environment = {**os.environ, "LC_ALL": "C", "PATH": places}
     done = subprocess.run(list(argv), input=text.encode(), env=environment, capture_output=True, check=False)
     return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+
+
+def _identify(path: str) -> bytes:
+    from . import nvme
+
+    return nvme.identify(path)
 
 
 def missing(program: str) -> NotFound:
@@ -57,7 +63,7 @@ class Machine:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     #: what an NVMe controller says of itself, by the path of its disk
-    identify: Callable[[str], bytes] = nvme.identify
+    identify: Callable[[str], bytes] = _identify
 
     def at(self, path: str) -> str:
         """The absolute `path` under the root."""

@@ -35,6 +35,13 @@ _FLAGS = {
 }
 #: Options with a value that ext4 and xfs show, and the values that they do not show because they are the default.
 _VALUES = {"commit": "5", "errors": "continue", "data": "ordered", "logbufs": "8"}
+#: What mount(8) adds for these, unless a later option says otherwise.
+_IMPLIED = {
+    "user": ("noexec", "nosuid", "nodev"),
+    "users": ("noexec", "nosuid", "nodev"),
+    "owner": ("nosuid", "nodev"),
+    "group": ("nosuid", "nodev"),
+}
 #: Those that a remount cannot change (ext4(5), xfs(5)).
 FIXED = frozenset(("data", "logbufs", "logbsize", "logdev", "rtdev", "swalloc", "sunit", "swidth"))
 
@@ -47,7 +54,7 @@ def parse(text: str) -> Tuple[Mount, ...]:
         fields, rest = head.split(" "), tail.split(" ")
         if dash and len(fields) >= 6 and len(rest) >= 3:
             options, super_options = tuple(fields[5].split(",")), tuple(rest[2].split(","))
-            mounts.append(Mount(fields[2], unescaped(fields[4]), options, rest[0], unescaped(rest[1]), super_options))
+            mounts.append(Mount(fields[2], unescaped(fields[4]), options, rest[0], unescaped(rest[1]), super_options, unescaped(fields[3])))
     return tuple(mounts)
 
 
@@ -57,14 +64,15 @@ def unescaped(text: str) -> str:
 
 
 def kernel_options(options: Iterable[str]) -> Tuple[str, ...]:
-    """What mount(8) is to be told: without the options that only fstab's other readers understand."""
-    return tuple(option for option in options if not _USERSPACE.match(option))
+    """What the kernel is to be told: without the options that only fstab's other readers understand, but with what these imply."""
+    spelled = (word for option in options for word in _IMPLIED.get(option, (option,)))
+    return tuple(option for option in spelled if not _USERSPACE.match(option))
 
 
-def effective(mount: Mount) -> Dict[str, str]:
-    """What is in force, by what it is about; only what can be seen."""
+def effective(mount: Mount, whole: bool = False) -> Dict[str, str]:
+    """What is in force, by what it is about: what the mount shows, or (`whole`) also what the filesystem has as its default."""
     result = {**wanted(()), "atime": "strictatime"}
-    for option in mount.options + mount.super_options:
+    for option in (*mount.options, *mount.super_options, *(mount.own if whole else ())):
         # A mount is read-only by itself or because the filesystem is: "rw" of the other one says nothing.
         if option in _FLAGS and option != "rw":
             subject, value = _FLAGS[option]
@@ -77,8 +85,12 @@ def effective(mount: Mount) -> Dict[str, str]:
 
 def wanted(options: Iterable[str]) -> Dict[str, str]:
     """What `options` of fstab put in force, by what it is about; a value option only where it is given."""
+    return _by_subject((*_defaults(), *kernel_options(options)))
+
+
+def _by_subject(options: Iterable[str]) -> Dict[str, str]:
     result: Dict[str, str] = {}
-    for option in _defaults(options):
+    for option in options:
         if option in _FLAGS:
             subject, value = _FLAGS[option]
             result[subject] = value
@@ -90,7 +102,9 @@ def wanted(options: Iterable[str]) -> Dict[str, str]:
 
 def difference(options: Iterable[str], mount: Mount) -> Dict[str, Tuple[str, str]]:
     """{what: (in force, wanted)} where the mount is not what `options` ask for."""
-    now = effective(mount)
+    asked, whole = _by_subject(kernel_options(options)), effective(mount, whole=True)
+    # A default of the filesystem fulfils what was asked for; where nothing was asked, it may stay.
+    now = {**effective(mount), **{what: whole[what] for what in asked}}
     return {what: (now[what], value) for what, value in wanted(options).items() if now[what] != value}
 
 
@@ -114,8 +128,8 @@ def below(mounts: Iterable[Mount], path: str) -> Tuple[Mount, ...]:
     return tuple(mount for mount in mounts if mount.path.startswith(path.rstrip("/") + "/"))
 
 
-def _defaults(options: Iterable[str]) -> Tuple[str, ...]:
+def _defaults() -> Tuple[str, ...]:
     first: Dict[str, str] = {}
     for option, (subject, _value) in _FLAGS.items():
         first.setdefault(subject, option)
-    return (*first.values(), *options)
+    return tuple(first.values())

@@ -1,36 +1,78 @@
 # Copyright (c) steadfast.ec2 contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""From what is declared and what was found to what has to be done, or to a refusal. Pure: no call, no clock."""
+"""From what is declared and what was found to what has to be done, or to a refusal. Pure: no call, no clock.
+
+Nearly every run finds nothing to do, and most of its time is Python compiling what Ansible sends. So here and in `target`, `probe` and
+`layout` what only some runs need is imported where it is needed.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import List, Optional, Tuple
 
-from ..engine.errors import Busy, Refused
+from ..engine.errors import Busy, NotFound, Refused
 from ..engine.plan import UNKNOWN, Change, Plan, Step
-from . import content, fstab, mounts
-from .layout import Layout, command, layout_of, updated
+from . import fstab, mounts
+from .layout import Layout, adopted, command, not_ours, updated
 from .machine import PACKAGES, missing
 from .probe import current_node, mounts_of
-from .state import Desired, Mount, Node, State, Text
+from .state import COMPLETE, Desired, Mount, Node, State, Text, aside
 
 
 def plan(desired: Desired, state: State) -> Plan:
     """Everything that has to happen, in order; raises before anything does where something must not be touched."""
     if desired.state != "mounted":
         return Plan(_leave(desired, state))
-    layout = layout_of(desired, state)
+    layout = _layout_of(desired, state)
     here = _mounted_here(desired, state, layout)
     changes = [*layout.changes]
     if here is None:
+        from . import content
+
         changes += content.moved(desired, state, layout)
+    elif state.geometry.names and any(name.startswith(COMPLETE) for name in state.geometry.names):
+        from . import content
+
+        content.unfinished(state, layout, str(desired.path))
     line = _fstab(desired, state, layout)
     changes += [*line, *_mount(desired, state, layout, here, bool(line))]
     changes += updated(desired, state, layout)
     changes += _attributes(desired, state, layout, here)
-    changes += content.old_copy(desired, state, layout)
+    if not desired.keep_old:
+        from . import content
+
+        changes += content.old_copy(desired, state, layout)
     _programs_present(changes, state)
     return Plan(tuple(changes))
+
+
+def _layout_of(desired: Desired, state: State) -> Layout:
+    """Where the filesystem is or will be, with what has to be done for that; refuses a disk that is neither blank nor ours."""
+    disk = state.disk
+    if disk is None:
+        raise NotFound("no such disk on this machine", resource=desired.name)
+    if desired.erase:
+        from . import creation, erase
+
+        erased = erase.planned(desired, state, disk)
+        if erased:
+            made = creation.created(desired, state, erase.emptied(disk))
+            return replace(made, changes=(*erased, *made.changes))
+    if len(disk.partitions) > 1 or len(disk.untold) > 1:
+        listing = ", ".join(f"{part.name}: {part.signature}" for part in disk.partitions)
+        raise not_ours(disk, f"{len(disk.partitions or disk.untold)} partitions ({listing})")
+    node = current_node(disk) or disk.node
+    for held in (*disk.node.held, *node.held):
+        if not (held.startswith("opened") and mounts_of(state)):
+            raise not_ours(disk, held)
+    if node.signature.kind and not node.signature.unclear:
+        return adopted(desired, state, disk, node)
+    if disk.node.signature.unclear or node.signature.unclear:
+        raise not_ours(disk, str(node.signature if node.signature.unclear else disk.node.signature))
+    from . import creation
+
+    return creation.created(desired, state, disk)
 
 
 def uuid_name(uuid: Text) -> str:
@@ -57,7 +99,9 @@ def _mounted_here(desired: Desired, state: State, layout: Layout) -> Optional[Mo
             found=f"{here.source} ({here.kind})",
             do=f"Unmount it, or declare another path for {desired.name}.",
         )
-    elsewhere = [mount.path for mount in ours if mount.path != path and not mount.path.startswith(content.aside(""))]
+    if here is not None and here.root != "/":
+        raise Refused("only a directory of it is mounted there", resource=path, wanted=layout.node, found=here.root, do="Unmount it.")
+    elsewhere = [mount.path for mount in ours if mount.path != path and not mount.path.startswith(aside(""))]
     if here is None and elsewhere:
         raise Refused(
             "its filesystem is mounted elsewhere",
@@ -182,7 +226,7 @@ def _attributes(desired: Desired, state: State, layout: Layout, here: Optional[M
 
 def _leave(desired: Desired, state: State) -> Tuple[Change, ...]:
     """Unmount, then (absent) take the line out of fstab; busy → nothing happens at all."""
-    places = (None, desired.path, *(mount.path for mount in mounts_of(state) if mount.path.startswith(content.aside(""))))
+    places = (None, desired.path, *(mount.path for mount in mounts_of(state) if mount.path.startswith(aside(""))))
     leaving = [mount for mount in mounts_of(state) if desired.path is None or mount.path in places]
     if state.holders:
         raise Busy(

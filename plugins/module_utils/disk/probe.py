@@ -10,14 +10,13 @@ import os
 import re
 import shutil
 import stat
-import uuid
 from dataclasses import replace
-from typing import Dict, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from ..engine.errors import CommandFailed, TimedOut
-from . import devices, filesystems, fstab, holders, mounts
+from . import devices, filesystems, fstab, mounts
 from .machine import PACKAGES, Machine
-from .state import MIB, Desired, Disk, Folder, Holder, Mount, Node, Signature, State, size_text
+from .state import LOST, MIB, Desired, Disk, Folder, Holder, Mount, Node, Signature, State, size_text
 
 
 def read(machine: Machine, desired: Desired, patience: float) -> State:
@@ -79,7 +78,7 @@ def _disk(machine: Machine, name: str) -> Disk:
     base = f"/sys/block/{name}"
     sector = devices.number(machine, f"{base}/queue/logical_block_size") or 512
     inner = [part for part in machine.names(base) if machine.text(f"{base}/{part}/partition")]
-    own = fields_of(machine, name, *inner)
+    own = fields_of(machine, name, *inner) if inner else {}
     partitions = tuple(_node(machine, part, f"{base}/{part}", own) for part in inner)
     node = _node(machine, name, base, own, exclusive=not partitions)
     disk = Disk(
@@ -92,7 +91,9 @@ def _disk(machine: Machine, name: str) -> Disk:
     if node.signature.blank:
         return _with_remains(machine, replace(disk, inside=signature(machine, node.path, MIB)))
     if node.signature.table and not partitions:
-        disk = replace(disk, untold=_untold(machine, node.path))
+        told = _untold(machine, node.path)
+        unseen = tuple(str(start) for _uuid, start in told if start != MIB // sector)
+        disk = replace(disk, untold=tuple(uuid for uuid, _start in told), unseen=unseen)
     if node.signature.table and all(part.start != MIB for part in partitions):
         return replace(disk, inside=signature(machine, node.path, MIB))
     return disk
@@ -180,16 +181,21 @@ def _with_remains(machine: Machine, disk: Disk) -> Disk:
 def backup_table(machine: Machine, path: str, place: int) -> str:
     """The UUID of the GPT header at `place`, or ""; its layout is that of the UEFI specification."""
     header = machine.bytes_at(path, place, 92)
-    return str(uuid.UUID(bytes_le=header[56:72])) if header[:8] == b"EFI PART" and len(header) == 92 else ""
+    if header[:8] != b"EFI PART" or len(header) != 92:
+        return ""
+    import uuid
+
+    return str(uuid.UUID(bytes_le=header[56:72]))
 
 
-def _untold(machine: Machine, path: str) -> Tuple[str, ...]:
-    """The UUIDs of partitions that stand in a table whose partitions the kernel does not show."""
+def _untold(machine: Machine, path: str) -> Tuple[Tuple[str, Any], ...]:
+    """(UUID, first sector) of partitions that stand in a table whose partitions the kernel does not show."""
     code, output = machine.run("sfdisk", "--json", path, ok=(0, 1))
     if code != 0 or not output.strip():
         return ()
     try:
-        return tuple(part.get("uuid", "").lower() for part in json.loads(output)["partitiontable"].get("partitions", ()))
+        table = json.loads(output)["partitiontable"]
+        return tuple((part.get("uuid", "").lower(), part.get("start")) for part in table.get("partitions", ()))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise CommandFailed("its output is not understood", resource=f"sfdisk --json {path}", operation="sfdisk") from error
 
@@ -222,8 +228,10 @@ def _means(machine: Machine, others: Fields, source: str) -> str:
     tag, equals, value = source.partition("=")
     if equals and tag in ("UUID", "LABEL", "PARTUUID", "PARTLABEL"):
         return " ".join(name for name, fields in others.items() if fields.get(tag) == value)
+    if not source.startswith("/dev/") or "\0" in source:
+        return ""
     real = os.path.realpath(machine.at(source))
-    return os.path.basename(real) if source.startswith("/dev/") and os.path.exists(real) else ""
+    return os.path.basename(real) if os.path.exists(real) else ""
 
 
 def read_table(machine: Machine) -> bytes:
@@ -251,7 +259,12 @@ def mounts_of(state: State) -> Tuple[Mount, ...]:
 
 
 def _with_filesystem(machine: Machine, desired: Desired, state: State) -> State:
-    node, mounted = current_node(state.disk), mounts_of(state)
+    node = current_node(state.disk)
+    if node is not None and node.signature.kind == "ext4":
+        # mountinfo leaves out what the superblock has as its default; this file has everything that is in force
+        own, ours = tuple(machine.text(f"/proc/fs/ext4/{node.name}/options").split()), mounts_of(state)
+        state = replace(state, mounts=tuple(replace(mount, own=own) if mount in ours else mount for mount in state.mounts))
+    mounted = mounts_of(state)
     if node is not None and node.signature.kind in filesystems.KINDS and desired.state == "mounted":
         state = replace(state, geometry=filesystems.geometry(machine, node, mounted[0] if mounted else None))
     if desired.path:
@@ -264,12 +277,14 @@ def _with_filesystem(machine: Machine, desired: Desired, state: State) -> State:
 
 
 def _holders(machine: Machine, desired: Desired, state: State, mounted: Tuple[Mount, ...]) -> Tuple[Holder, ...]:
+    if desired.state == "mounted" and not (desired.path and desired.content == "move" and state.folder.inodes):
+        return ()
+    from . import holders
+
     if desired.state != "mounted":
         found = [holders.of_mount(machine, mount.path, mount.number) for mount in mounted if desired.path in (None, mount.path)]
         return tuple(dict.fromkeys(holder for group in found for holder in group))
-    if desired.path and desired.content == "move" and state.folder.inodes:
-        return holders.of_directory(machine, desired.path)
-    return ()
+    return holders.of_directory(machine, str(desired.path))
 
 
 def folder(machine: Machine, desired: Desired, here: Optional[Mount]) -> Folder:
@@ -281,12 +296,16 @@ def folder(machine: Machine, desired: Desired, here: Optional[Mount]) -> Folder:
         found = os.lstat(machine.at(path))
     except FileNotFoundError:
         return Folder(real=real, old=old)
-    names = tuple(name for name in machine.names(path) if name != "lost+found")
+    except OSError as error:
+        return Folder(real=f"not a directory ({error.strerror})")
+    if not stat.S_ISDIR(found.st_mode):
+        return Folder(exists=True, real=real if real != path else "not a directory", old=old)
+    names = tuple(name for name in machine.names(path) if name != LOST or not _is_directory(machine.at(f"{path}/{name}")))
     size, inodes = _weight(machine.at(path)) if names and here is None and desired.content == "move" else (0, 0)
     space = os.statvfs(machine.at(path))
     return Folder(
         exists=True,
-        real=real if stat.S_ISDIR(found.st_mode) or real != path else "not a directory",
+        real=real,
         names=names,
         size=size,
         inodes=inodes,
@@ -297,6 +316,10 @@ def folder(machine: Machine, desired: Desired, here: Optional[Mount]) -> Folder:
         total=space.f_blocks * space.f_frsize,
         free=space.f_bavail * space.f_frsize,
     )
+
+
+def _is_directory(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
 
 
 def _weight(path: str) -> Tuple[int, int]:

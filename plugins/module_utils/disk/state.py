@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
 from typing import Any, FrozenSet, Mapping, Optional, Tuple, Union
 
@@ -12,9 +11,11 @@ from ..engine.plan import UNKNOWN, Unknown
 
 MIB = 1024 * 1024
 #: Every UUID of ours is derived under this name, so that a plan knows it before the disk is touched.
-NAMESPACE = uuid.UUID("0e5f5a2c-6a4b-5d0f-9d4e-0b6a1f3c7e21")
+NAMESPACE = "0e5f5a2c-6a4b-5d0f-9d4e-0b6a1f3c7e21"
 #: Where the copy of a moved directory is made, and what it is called once it is complete and verified.
 PARTIAL, COMPLETE = ".steadfast-move.partial", ".steadfast-move"
+#: The directory that fsck puts what it finds into; every ext4 has one, and it is nobody's content.
+LOST = "lost+found"
 
 Text = Union[str, Unknown]
 
@@ -111,6 +112,8 @@ class Disk:
     remains_at: int = 0
     #: Partitions that stand in the table but that the kernel was not told of.
     untold: Tuple[str, ...] = ()
+    #: Where those of them begin that are not at 1 MiB, so that nobody has looked into them; in sectors.
+    unseen: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,10 @@ class Mount:
     kind: str
     source: str
     super_options: Tuple[str, ...]
+    #: What of the filesystem is mounted there; not "/" for a bind mount of a directory in it.
+    root: str = "/"
+    #: What is in force but not shown, as the filesystem has it as its default.
+    own: Tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -187,7 +194,16 @@ class State:
 
     def derived(self, what: str) -> Text:
         """The UUID of ours for `what`, the same on every run."""
-        return str(uuid.uuid5(NAMESPACE, f"{what}:{self.seed}")) if self.seed else UNKNOWN
+        if not self.seed:
+            return UNKNOWN
+        import uuid
+
+        return str(uuid.uuid5(uuid.UUID(NAMESPACE), f"{what}:{self.seed}"))
+
+
+def aside(uuid: Text) -> str:
+    """Where a filesystem is mounted while content is moved onto it."""
+    return f"/run/steadfast-disk/{uuid}"
 
 
 def size_text(size: Any) -> Any:

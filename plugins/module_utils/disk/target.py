@@ -12,7 +12,6 @@ from ..engine.errors import InvalidInput, Refused
 from ..engine.plan import Plan
 from ..engine.reconcile import Target
 from . import devices, mounts, probe
-from .apply import Runner
 from .machine import Machine
 from .plan import plan
 from .state import Desired, Disk, Node, State
@@ -41,6 +40,8 @@ class DiskTarget(Target):
 
     def apply(self, plan: Plan, actual: State) -> None:
         """Run the steps."""
+        from .apply import Runner
+
         Runner(self.machine, actual.disk or Disk(Node("")), self.desired.timeout).run(plan)
 
 

@@ -12,18 +12,21 @@ from typing import Dict, Iterator, Tuple
 from ..engine.errors import Busy, NotConverged
 from .content import too_small
 from .machine import Machine
-from .state import COMPLETE, PARTIAL, size_text
+from .state import COMPLETE, LOST, PARTIAL, size_text
 
 _BLOCK = 1024 * 1024
 
 
 def copy(machine: Machine, path: str, aside: str, size: int, inodes: int) -> None:
     """Copy the directory to PARTIAL on the volume, throwing away what an interrupted run left of a copy."""
-    for name in (PARTIAL, COMPLETE):
-        remove_tree(os.path.join(aside, name))
-    found = [name for name in os.listdir(aside) if name != "lost+found"]
+    found = [name for name in os.listdir(aside) if name not in (LOST, PARTIAL, COMPLETE)]
+    # An empty one of the volume gives way to the directory's.
+    kept, ours = os.path.join(aside, LOST), os.path.join(path, LOST)
+    found += [LOST] if os.path.lexists(ours) and os.path.lexists(kept) and os.listdir(kept) else []
     if found:
         raise NotConverged("the volume has content of its own", resource=aside, found=", ".join(sorted(found)[:5]))
+    for name in (PARTIAL, COMPLETE):
+        remove_tree(os.path.join(aside, name))
     space = os.statvfs(aside)
     free = space.f_bfree * space.f_frsize
     if size >= free or (space.f_files and inodes >= space.f_ffree):
@@ -44,9 +47,17 @@ def verify(path: str, aside: str) -> None:
 def switch(path: str, aside: str, old: str) -> None:
     """Rename the directory aside and make an empty one; back again if it changed since it was copied."""
     os.rename(path, old)
+    settle(path, aside, old)
+
+
+def settle(path: str, aside: str, old: str) -> None:
+    """The second half of a switch, also where the first run was cut short in between: no directory is there until it was compared."""
+    staged = os.path.join(aside, COMPLETE)
+    if os.path.lexists(path) or not os.path.lexists(staged):
+        return
     try:
-        _same(old, os.path.join(aside, COMPLETE), False)
-    except Busy:
+        _same(old, staged, False)
+    except (Busy, OSError):
         os.rename(old, path)
         raise
     os.mkdir(path)
@@ -62,6 +73,9 @@ def promote(aside: str) -> None:
     if not os.path.lexists(staged):
         return
     found = os.stat(staged)
+    clash = sorted(name for name in {*os.listdir(staged)} & {*os.listdir(aside)} if name != LOST)
+    if clash:
+        raise NotConverged("the volume got other files of the same names meanwhile", resource=aside, found=", ".join(clash[:5]))
     for name in sorted(os.listdir(staged)):
         os.rename(os.path.join(staged, name), os.path.join(aside, name))
     os.chown(aside, found.st_uid, found.st_gid)

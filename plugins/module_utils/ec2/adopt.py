@@ -96,6 +96,8 @@ def _is_address(desired: Any, fact: Facts, world: World) -> bool:
     """By its Name tag; or because it is on the instance that it is declared for."""
     instance = world.instance(desired.instance) if desired.instance else None
     on_it = instance is not None and fact["instance_id"] == instance["id"]
+    if desired.network_interface:
+        on_it = fact["network_interface_id"] == world.interface(desired.network_interface, f"elastic_ip {desired.name}")["id"]
     return on_it or fact["tags"].get(tag_words.NAME) == tag_words.readable(desired.name)
 
 

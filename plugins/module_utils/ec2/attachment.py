@@ -36,6 +36,7 @@ def wanted(desired: Volume) -> Optional[Tuple[str, ...]]:
 
 def free_devices(context: Context) -> Devices:
     """Attach names for declared attachments that name none and do not exist yet; the same whatever the order."""
+    _refuse_taken(context)
     taken: Dict[str, Set[str]] = {}
     open_: List[Tuple[str, str]] = []
     for volume in sorted(context.declaration.volumes, key=lambda one: one.name):
@@ -58,6 +59,24 @@ def free_devices(context: Context) -> Devices:
         used.add(_place(device))
         chosen[name, instance] = device
     return chosen
+
+
+def _refuse_taken(context: Context) -> None:
+    """Two volumes declared in one place of an instance, or one in the place of the disk it starts from."""
+    places: Dict[Tuple[str, str], str] = {}
+    for volume in context.declaration.volumes:
+        for instance in (wanted(volume) or ()) if volume.device and volume.state != "absent" else ():
+            found = context.world.referred_instance(instance)
+            root = context.world.raw.get(found["id"], {}).get("RootDeviceName") if found else None
+            place = _place(str(volume.device))
+            other = places.setdefault((instance, place), volume.name)
+            holder = (
+                "the disk it starts from" if place == _place(root or "/dev/xvda") else f"volume {other}" if other != volume.name else ""
+            )
+            if holder:
+                do = "Give each its own device, or leave device out."
+                why = f"its device is that of {holder} on instance {instance}"
+                raise InvalidInput(why, resource=f"{_KIND} {volume.name}", found=str(volume.device), do=do)
 
 
 def check(desired: Volume, actual: Optional[Facts], context: Context) -> None:

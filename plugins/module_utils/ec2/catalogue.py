@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Any, Dict, List, Mapping
 
 from ..aws.client import Client
+from .describe import FILTER_VALUES, api_filter, asking, at_once, describe
 from .info import definition
-from .look_up import at_once, describe, selection
-from .read import FILTER_VALUES
+from .look_up import selection
 
 Options = Mapping[str, Any]
 
@@ -73,8 +73,8 @@ def _zones(client: Client, options: Options) -> Dict[str, Any]:
 def _types(client: Client, options: Options) -> Dict[str, Any]:
     """Three calls: the types and all zones at once, then which zone offers these types."""
     filters = selection("instance_types", options)[0]
-    found = at_once({"types": lambda: describe(client, "instance_types", filters), "zones": lambda: describe(client, "zones", ())})
-    names = [{"Name": "instance-type", "Values": [raw["InstanceType"] for raw in found["types"]]}]
+    found = at_once({"types": asking(client, "instance_types", filters), "zones": asking(client, "zones", ())})
+    names = [api_filter("instance-type", [raw["InstanceType"] for raw in found["types"]])]
     found["offered"] = describe(
         client, "offerings", names if len(names[0]["Values"]) <= FILTER_VALUES else (), LocationType="availability-zone"
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, Iterable, Mapping, Optional, Tuple, Union
 
 from ..engine.errors import InvalidInput
+from .rule_ids import IdentifiedRule
 from .rules import Rule
 
 
@@ -39,10 +40,19 @@ class SecurityGroup:
     egress_rules: Optional[Tuple[Rule, ...]] = None
     purge_rules: bool = True
     purge_egress_rules: bool = True
+    #: Entries of the two lists that name a rule by its id.
+    identified_rules: Tuple[IdentifiedRule, ...] = ()
+    identified_egress_rules: Tuple[IdentifiedRule, ...] = ()
 
     def purge(self, name: str) -> bool:
         """Whether rules that are not in the list `name` (rules, egress_rules) are revoked."""
         return self.purge_rules if name == "rules" else self.purge_egress_rules
+
+    @property
+    def mentioned(self) -> Tuple[Rule, ...]:
+        """All rules in both directions, those with an id by their sources alone."""
+        identified = (*self.identified_rules, *self.identified_egress_rules)
+        return (*(self.rules or ()), *(self.egress_rules or ()), *(rule for one in identified for rule in one.mentions))
 
 
 @dataclass(frozen=True)
@@ -127,6 +137,7 @@ class Volume:
 class ElasticIp:
     """An Elastic IP. `instance` is a declared name, a Name tag or an id; "" means it points to nothing.
 
+    `network_interface` is one by its id or Name tag, instead of an instance. `private_ip` says which of its addresses.
     `address` is one that exists, by itself or by its allocation id, and is taken over under this name.
     """
 
@@ -135,6 +146,13 @@ class ElasticIp:
     tags: Optional[Mapping[str, str]] = None
     instance: Optional[str] = None
     address: Optional[str] = None
+    network_interface: Optional[str] = None
+    private_ip: Optional[str] = None
+
+    @property
+    def place(self) -> Optional[str]:
+        """What it is to point to, by whatever name; "" for nothing, None where that is not managed."""
+        return self.instance if self.network_interface is None else self.network_interface
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ Options = Mapping[str, Any]
 _STATE = {"type": "str", "choices": ["present", "absent"], "default": "present"}
 _TAGS = {"type": "dict", "aliases": ["resource_tags"]}
 _RULE = {
-    "protocol": {"type": "str", "default": "tcp", "aliases": ["proto"]},
+    "id": {"type": "str", "aliases": ["rule_id", "security_group_rule_id"]},
+    "state": _STATE,
+    "protocol": {"type": "str", "aliases": ["proto"]},
     "ports": {"type": "list", "elements": "str"},
     "cidr": {"type": "list", "elements": "str", "aliases": ["cidr_ip", "cidr_ipv6"]},
     "group": {"type": "list", "elements": "str", "aliases": ["group_name", "group_id"]},
@@ -169,6 +171,8 @@ def _run(declared: Callable[[Options], Declaration], noun: str) -> Callable[[Opt
         outcome = reconcile(target, check_mode)
         result = outcome.plan.to_result()
         result["notes"] += target.notes
+        if target.declaration.whole:
+            result["undeclared"] = [change.to_dict() for change in outcome.plan.undeclared]
         return {**result, noun: view.result(noun, target.declaration, outcome), "api": client.api()}
 
     return run
@@ -176,6 +180,7 @@ def _run(declared: Callable[[Options], Declaration], noun: str) -> Callable[[Opt
 
 def _single(noun: str, plural: str, part: Callable[[Options], Any]) -> Callable[[Options, bool], Dict[str, Any]]:
     def declared(params: Options) -> Declaration:
+        declare.refuse_blank(params, ("fleet",), f"{noun} {params['name']}")
         only: Dict[str, Any] = {plural: (part(params),), "my_ip": params.get("my_ip")}
         return Declaration(fleet=params.get("fleet"), purge_tags=params["purge_tags"], adopt=params["adopt"], **only)
 
@@ -204,8 +209,11 @@ ELASTIC_IP = ModuleDefinition(
         {
             "name": {"type": "str", "required": True},
             "instance": {"type": "str"},
+            "network_interface": {"type": "str", "aliases": ["network_interface_id"]},
+            "private_ip": {"type": "str", "aliases": ["private_ip_address"]},
             "address": {"type": "str", "aliases": ["public_ip", "allocation_id"]},
         }
     ),
     _single("elastic_ip", "elastic_ips", declare.elastic_ip),
+    {"mutually_exclusive": [("instance", "network_interface")]},
 )

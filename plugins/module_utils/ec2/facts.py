@@ -84,6 +84,7 @@ def elastic_ip(raw: Mapping[str, Any]) -> Dict[str, Any]:
         "public_ip": raw.get("PublicIp"),
         "association_id": raw.get("AssociationId") or None,
         "instance_id": raw.get("InstanceId") or None,
+        "network_interface_id": raw.get("NetworkInterfaceId") or None,
         "private_ip": raw.get("PrivateIpAddress") or None,
         "tags": tags,
         "fleet": tags.get(tag_words.FLEET),
@@ -151,10 +152,30 @@ def instances(
     return tuple(found)
 
 
+def instances_in(reservations: Iterable[Mapping[str, Any]]) -> List[Dict[str, Any]]:
+    """The API's instances in the answer of DescribeInstances, each once."""
+    every = {raw["InstanceId"]: raw for reservation in reservations for raw in reservation.get("Instances", ())}
+    return list(every.values())
+
+
+def live_in(reservations: Iterable[Mapping[str, Any]]) -> List[Dict[str, Any]]:
+    """Those of them that still count as there."""
+    return [raw for raw in instances_in(reservations) if raw["State"]["Name"] not in GONE]
+
+
 def device_names(raw: Mapping[str, Any]) -> Dict[str, str]:
     """{volume id: attach name} as the instance itself tells it."""
     mappings = raw.get("BlockDeviceMappings") or ()
     return {entry["Ebs"]["VolumeId"]: entry["DeviceName"] for entry in mappings if (entry.get("Ebs") or {}).get("VolumeId")}
+
+
+def by_id(volume_id: str) -> Dict[str, str]:
+    """The links that udev makes to a volume inside its instance, by the way it is attached; nothing is asked for them.
+
+    `nvme` on types of the Nitro system, `virtio` on other hypervisors with a serial number, such as that of the sandbox. Xen has none.
+    """
+    serial = volume_id.replace("-", "")
+    return {"nvme": f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{serial}", "virtio": f"/dev/disk/by-id/virtio-{serial}"}
 
 
 def primary_interface(raw: Mapping[str, Any]) -> Mapping[str, Any]:

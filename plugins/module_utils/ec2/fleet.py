@@ -90,6 +90,8 @@ def plan(declaration: Declaration, world: World) -> Plan:
     changes += _deletions(going, context)
     changes += _already_absent(declaration, going)
     changes += _left_alone(context, going)
+    changes += _strangers(context)
+    changes += _nothing_to_delete(context)
     _limit_deletions(changes, declaration)
     changes = explained(changes, world)
     return Plan(tuple(sorted(changes, key=lambda change: (change.action == "delete", list(KINDS).index(change.kind), change.name))))
@@ -229,6 +231,35 @@ def _left_alone(context: Context, going: _Going) -> List[Change]:
                 note = f"{fact['id']} is kept because it may hold data; delete_volumes: true (or its name) would delete it"
             changes.append(Change(kind, name, "none", notes=(note,)))
     return changes
+
+
+def _strangers(context: Context) -> List[Change]:
+    """What somebody attached to the fleet's instances: never touched, but told. What goes with its instance is the image's own."""
+    ours = {fact["id"] for fact in context.world.owned("volumes")} if context.declaration.whole else set()
+    ours |= {fact["id"] for one in context.declaration.volumes if (fact := context.world.volume(one.name))}
+    changes = []
+    for desired in _present(context.declaration.instances) if context.declaration.whole else ():
+        fact = context.world.instance(desired.name)
+        raw = context.world.raw.get(str(fact["id"]), {}) if fact else {}
+        for mapping in raw.get("BlockDeviceMappings") or ():
+            ebs, device = mapping.get("Ebs") or {}, mapping.get("DeviceName")
+            if ebs.get("VolumeId") in (None, *ours) or ebs.get("DeleteOnTermination") or device == raw.get("RootDeviceName"):
+                continue
+            note = f"is attached to instance {desired.name} as {device}, and not declared; it is left alone"
+            there = {"instance": desired.name, "device": device}
+            changes.append(Change("volume", ebs["VolumeId"], "none", there, None, notes=(note,)))
+    return changes
+
+
+def _nothing_to_delete(context: Context) -> List[Change]:
+    """Notes about names in `delete_volumes` that no volume has: deleted by an earlier run, or a slip of the pen."""
+    allowed = context.declaration.delete_volumes
+    there = {one.name for one in context.declaration.volumes}
+    live = [fact for fact in context.world.owned("volumes") if fact.get("state") not in ("deleting", "deleted")]
+    there |= {str(fact[word]) for fact in live for word in ("member", "id")}
+    note = "delete_volumes names it, and the fleet has no volume of that name"
+    missing = [name for name in dict.fromkeys(allowed) if name not in there] if isinstance(allowed, tuple) else []
+    return [Change("volume", name, "none", notes=(note,)) for name in missing]
 
 
 def _limit_deletions(changes: List[Change], declaration: Declaration) -> None:

@@ -11,10 +11,12 @@ from ..aws.module import with_connection
 from ..aws.role import connect
 from ..engine.errors import InvalidInput
 from ..engine.module import ModuleDefinition
-from . import facts, look_up, security_group, to_declaration
+from . import facts, look_up, rule_ids, security_group, to_declaration
 from .context import Context
 from .declaration import Declaration
-from .look_up import describe, selection
+from .describe import describe
+from .look_up import selection
+from .texts import refuse_half_characters
 from .world import World
 
 Options = Mapping[str, Any]
@@ -44,6 +46,7 @@ def definition(options: Mapping[str, Any], answer: Answer) -> ModuleDefinition:
     """A module that looks: `answer` gives its result without `changed` and `api`."""
 
     def run(params: Options, check_mode: bool) -> Dict[str, Any]:
+        refuse_half_characters(params, "")
         client = connect(params)
         return {"changed": False, **answer(client, params), "api": client.api()}
 
@@ -64,11 +67,20 @@ def _key_pairs(client: Client, options: Options) -> Dict[str, Any]:
     return {"key_pairs": _sorted(facts.key_pair(raw) for raw in raws)}
 
 
-def _security_groups(client: Client, options: Options) -> Dict[str, Any]:
+def security_groups(client: Client, options: Options) -> Dict[str, Any]:
+    """Groups, and each of their rules by itself."""
     raws = describe(client, "security_groups", selection("security_groups", options)[0])
     groups = tuple(_sorted(facts.security_group(raw) for raw in raws))
     context = Context(Declaration(), World(security_groups=groups))
-    return {"security_groups": [_as_it_is(security_group.view(group, context)) for group in groups]}
+    entries: Dict[str, List[Dict[str, Any]]] = {group["id"]: [] for group in groups}
+    for raw in describe(client, "rules", [{"Name": "group-id", "Values": sorted(entries)}]):
+        fact = rule_ids.from_api(raw)
+        entries[fact["group_id"]].append(rule_ids.entry(fact, context.group_names))
+    return {
+        "security_groups": [
+            {**_as_it_is(security_group.view(group, context)), "rule_entries": _in_order(entries[group["id"]])} for group in groups
+        ]
+    }
 
 
 def _instances(client: Client, options: Options) -> Dict[str, Any]:
@@ -88,6 +100,10 @@ def _elastic_ips(client: Client, options: Options) -> Dict[str, Any]:
     return {"elastic_ips": _sorted(facts.elastic_ip(raw) for raw in raws)}
 
 
+def _in_order(entries: Iterable[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    return sorted(entries, key=lambda one: (one["egress"], one["text"], one["id"]))
+
+
 def _as_it_is(view: Mapping[str, Any]) -> Dict[str, Any]:
     return {name: value for name, value in view.items() if name != "planned"}
 
@@ -99,7 +115,7 @@ def _sorted(found: Iterable[Mapping[str, Any]]) -> List[Dict[str, Any]]:
 
 FLEET_INFO = definition(_FLEET_INFO, _fleet)
 KEY_PAIR_INFO = definition(SELECTION, _key_pairs)
-SECURITY_GROUP_INFO = definition(SELECTION, _security_groups)
+SECURITY_GROUP_INFO = definition(SELECTION, security_groups)
 INSTANCE_INFO = definition(SELECTION, _instances)
 VOLUME_INFO = definition(SELECTION, _volumes)
 ELASTIC_IP_INFO = definition(SELECTION, _elastic_ips)

@@ -15,6 +15,8 @@ from ..engine.errors import CommandFailed, InvalidInput
 from .fingerprint import fingerprints, kind
 
 _SECONDS = 120
+#: Bytes in a file name on Linux (NAME_MAX, limits.h).
+_LONGEST = 255
 #: EC2 imports RSA keys of 1024, 2048 and 4096 bits (User Guide, "Create a key pair"); the 3072 that ssh-keygen prefers are refused.
 _BITS = {"rsa": ("-b", "4096")}
 
@@ -34,6 +36,8 @@ class KeyFile:
 def look(path: str) -> KeyFile:
     """The state of a private key file; raises InvalidInput where the file is not a private key that can be read."""
     full = os.path.abspath(os.path.expanduser(path))
+    if os.path.isdir(full):
+        raise InvalidInput("is a directory", resource=full, wanted="a private key file", do="Name a file in it.")
     if os.path.exists(full):
         public = _public_half(full)
         if kind(public) is None:
@@ -45,6 +49,10 @@ def look(path: str) -> KeyFile:
             )
         with open(full, encoding="ascii", errors="replace") as file:
             return KeyFile(full, public, fingerprints(public, file.read()))
+    if os.path.islink(full):
+        return KeyFile(full, problem="it is a symbolic link to something that does not exist")
+    if len(os.fsencode(os.path.basename(full))) > _LONGEST:
+        return KeyFile(full, problem=f"a file name has at most {_LONGEST} bytes")
     parent = os.path.dirname(full)
     if not os.path.isdir(parent):
         return KeyFile(full, problem=f"the directory {parent} does not exist")
@@ -58,15 +66,19 @@ def generate(path: str, key_type: str, comment: str) -> str:
 
     A file that appeared there meanwhile is kept, and its public half returned.
     """
-    with tempfile.TemporaryDirectory(prefix=".steadfast-", dir=os.path.dirname(path)) as directory:
-        fresh = os.path.join(directory, "key")
-        _run(["ssh-keygen", "-q", "-t", key_type, *_BITS.get(key_type, ()), "-N", "", "-C", comment, "-f", fresh], path)
-        os.chmod(fresh, 0o400)
-        _to_disk(fresh)
-        with contextlib.suppress(FileExistsError):
-            os.link(fresh, path)
-        _to_disk(os.path.dirname(path))
-    return _public_half(path)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".steadfast-", dir=os.path.dirname(path)) as directory:
+            fresh = os.path.join(directory, "key")
+            _run(["ssh-keygen", "-q", "-t", key_type, *_BITS.get(key_type, ()), "-N", "", "-C", comment, "-f", fresh], path)
+            os.chmod(fresh, 0o400)
+            _to_disk(fresh)
+            with contextlib.suppress(FileExistsError):
+                os.link(fresh, path)
+            _to_disk(os.path.dirname(path))
+        return _public_half(path)
+    except OSError as error:
+        do = "Name a file in a directory of your own with room on its filesystem."
+        raise InvalidInput("the private key cannot be written", resource=path, found=str(error.strerror), do=do) from error
 
 
 def same(one: Optional[str], other: Optional[str]) -> bool:

@@ -53,6 +53,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "ImportKeyPair": Operation(lambda params, response: {"name": params["KeyName"], "id": response.get("KeyPairId")}),
     "DeleteKeyPair": Operation(already=("InvalidKeyPair.NotFound",)),
     "CreateSecurityGroup": Operation(lambda params, response: {"id": response["GroupId"]}),
+    # only by ids, one at a time; by what they say, see the performer
+    "RevokeSecurityGroupIngress": Operation(already=("InvalidSecurityGroupRuleId.NotFound",)),
+    "RevokeSecurityGroupEgress": Operation(already=("InvalidSecurityGroupRuleId.NotFound",)),
     "DeleteSecurityGroup": Operation(already=("InvalidGroup.NotFound",), not_yet=("DependencyViolation",)),
     "RunInstances": Operation(
         _launched, ("instance", lambda params, response: str(response["Instances"][0]["InstanceId"]), "running"), token=True

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from functools import partial
@@ -17,16 +16,15 @@ from ..engine.errors import CallFailed, SteadfastError
 from ..engine.execute import Batch, Performed, Performer, references
 from ..engine.plan import Step
 from . import facts, key_files, modification
+from .describe import KINDS, api_filter, describe, portions
 from .key_pair import GENERATE
+from .once import PAUSES, look_for, sent_once, token
 from .operations import ALTERNATIVES, NOT_VISIBLE, instance_state, no_room, operation, profile_unknown, wait_after
-from .read import FILTER_VALUES
 
 #: Requests that are made one take so many ids in all; more of them only make the damage of a wrong one larger.
 _TOGETHER = 100
 #: A token is used up by an instance that has ended since; then the next is tried, at most so often.
 _GENERATIONS = 50
-#: Seconds between looks for what a lost answer may have made.
-_LOOKS = (0.5, 1.0, 1.5, 2.0)
 #: DescribeInstanceStatus takes at most so many ids.
 _STATUSES = 100
 _USED_TOKEN = ("IdempotentParameterMismatch", "IdempotentInstanceTerminated", "InvalidIdempotencyToken", "IdempotentVolumeDeleted")
@@ -114,36 +112,25 @@ class Ec2Performer(Performer):
 
     def look(self, kind: str, identities: List[str]) -> Mapping[str, Any]:
         """The present state of each, by filter, so that one that is not visible yet does not spoil the others."""
-        found: Dict[str, Any] = {}
-        for start in range(0, len(identities), FILTER_VALUES):
-            found.update(self._look(kind, identities[start : start + FILTER_VALUES]))
-        return found
-
-    def _look(self, kind: str, identities: List[str]) -> Dict[str, Any]:
-        word = "instance-id" if kind == "instance" else "volume-id"
-        request = {"Filters": [{"Name": word, "Values": identities}]}
-        if kind == "instance":
-            reservations = self._client.pages("DescribeInstances", "Reservations", request)
-            return {raw["InstanceId"]: raw for reservation in reservations for raw in reservation["Instances"]}
         if kind == "instance_status":
             return self._statuses(identities)
-        if kind == "volume_modification":
-            return {raw["VolumeId"]: raw for raw in self._client.pages("DescribeVolumesModifications", "VolumesModifications", request)}
-        return {raw["VolumeId"]: raw for raw in self._client.pages("DescribeVolumes", "Volumes", request)}
+        found = describe(self._client, f"{kind}s", [api_filter(KINDS[f"{kind}s"].id_filter, identities)])
+        if kind == "instance":
+            return {raw["InstanceId"]: raw for raw in facts.instances_in(found)}
+        return {raw["VolumeId"]: raw for raw in found}
 
     def _statuses(self, identities: List[str]) -> Dict[str, Any]:
         """By ids, because there is no filter for them; they are running, so they are visible."""
         found: Dict[str, Any] = {}
-        for start in range(0, len(identities), _STATUSES):
-            request = {"InstanceIds": identities[start : start + _STATUSES]}
-            found.update({raw["InstanceId"]: raw for raw in self._client.pages("DescribeInstanceStatus", "InstanceStatuses", request)})
+        for some in portions(identities, _STATUSES):
+            answer = self._client.pages("DescribeInstanceStatus", "InstanceStatuses", {"InstanceIds": some})
+            found.update({raw["InstanceId"]: raw for raw in answer})
         return found
 
     def _launch(self, params: Mapping[str, Any]) -> Response:
         """As it is wished most; where there is no room, as is acceptable too. All under one token, so that only one is made."""
         wish = {name: value for name, value in params.items() if name != ALTERNATIVES}
-        tried: List[str] = []
-        last = CallFailed("there was nothing to try", operation="RunInstances")
+        tried: Dict[str, CallFailed] = {}
         for other in ({}, *params.get(ALTERNATIVES, ())):
             asked = {**wish, **other}
             what = f"{asked.get('InstanceType')} in {(asked.get('Placement') or {}).get('AvailabilityZone') or 'its zone'}"
@@ -152,13 +139,13 @@ class Ec2Performer(Performer):
             except CallFailed as error:
                 if not no_room(error):
                     raise
-                tried.append(f"{what} ({error.code})")
-                last = error
+                tried[f"{what} ({error.code})"] = error
                 continue
             if tried:
                 made = response["Instances"][0]["InstanceId"]
                 self.notes.append(f"instance {made} was launched as {what}, because there was no room for {', '.join(tried)}")
             return response
+        last = list(tried.values())[-1]
         last.found = ", ".join(tried)
         raise last
 
@@ -189,25 +176,18 @@ class Ec2Performer(Performer):
         """What the tags that `params` would set already name, as the answer of `verb`."""
         filters = _identity_filters(params)
         if verb == "CreateVolume":
-            volumes = self._client.pages("DescribeVolumes", "Volumes", {"Filters": filters})
+            volumes = describe(self._client, "volumes", filters)
             return next((raw for raw in volumes if raw["State"] not in ("deleting", "deleted")), None)
-        reservations = self._client.pages("DescribeInstances", "Reservations", {"Filters": filters})
-        live = [raw for reservation in reservations for raw in reservation["Instances"] if instance_state(raw) not in facts.GONE]
+        live = facts.live_in(describe(self._client, "instances", filters))
         return {"Instances": live[:1]} if live else None
 
     def _allocate(self, params: Mapping[str, Any]) -> Response:
-        """Sent once: there is no token, so after a lost answer its tags tell whether it was carried out."""
-        try:
-            return self._client.call_once("AllocateAddress", params)
-        except CallFailed as error:
-            if not answer_lost(error):
-                raise
-            for seconds in _LOOKS:
-                self._sleep(seconds)
-                found = self._client.pages("DescribeAddresses", "Addresses", {"Filters": _identity_filters(params)})
-                if found:
-                    return found[0]
-            raise
+        """Known by its tags where the answer is lost."""
+
+        def look() -> Optional[Response]:
+            return next(iter(describe(self._client, "elastic_ips", _identity_filters(params))), None)
+
+        return sent_once(lambda: self._client.call_once("AllocateAddress", params), look, self._sleep)
 
     def _rules(self, verb: str, is_so: str, params: Mapping[str, Any]) -> Response:
         """All rules in one call; where some are as wanted already, the API does none of them, so then one by one."""
@@ -216,7 +196,8 @@ class Ec2Performer(Performer):
         except CallFailed as error:
             if error.code != is_so:
                 raise
-        for permission in params["IpPermissions"] if len(params["IpPermissions"]) > 1 else ():
+        permissions = params.get("IpPermissions", ())
+        for permission in permissions if len(permissions) > 1 else ():
             try:
                 self._client.call(verb, {**params, "IpPermissions": [permission]})
             except CallFailed as error:
@@ -231,16 +212,12 @@ class Ec2Performer(Performer):
         except CallFailed as error:
             if error.code != "InvalidGroup.Duplicate":
                 raise
-            filters = [*_identity_filters(params), {"Name": "group-name", "Values": [params["GroupName"]]}]
-            for seconds in (0.0, *_LOOKS):
-                self._sleep(seconds)
-                found = self._client.pages("DescribeSecurityGroups", "SecurityGroups", {"Filters": filters})
-                same = [raw for raw in found if raw["Description"] == params["Description"]]
-                if len(same) == 1:
-                    return same[0]
-                if found:
-                    raise
-            raise
+            filters = [*_identity_filters(params), api_filter("group-name", [params["GroupName"]])]
+            found = look_for(lambda: describe(self._client, "security_groups", filters), self._sleep, (0.0, *PAUSES))
+            same = [raw for raw in found or () if raw["Description"] == params["Description"]]
+            if len(same) != 1:
+                raise
+            return same[0]
 
     def _import_key(self, params: Mapping[str, Any]) -> Response:
         """A key pair that appeared meanwhile is taken only if it is the same key."""
@@ -249,8 +226,7 @@ class Ec2Performer(Performer):
         except CallFailed as error:
             if error.code != "InvalidKeyPair.Duplicate":
                 raise
-            filters = [{"Name": "key-name", "Values": [params["KeyName"]]}]
-            found = self._client.pages("DescribeKeyPairs", "KeyPairs", {"Filters": filters, "IncludePublicKey": True})
+            found = describe(self._client, "key_pairs", [api_filter("key-name", [params["KeyName"]])])
             if not found or not key_files.same(found[0].get("PublicKey"), params["PublicKeyMaterial"]):
                 raise
             return found[0]
@@ -262,7 +238,7 @@ class Ec2Performer(Performer):
         except CallFailed as error:
             if error.code != "VolumeInUse":
                 raise
-            seen = self._look("volume", [params["VolumeId"]]).get(params["VolumeId"]) or {}
+            seen = self.look("volume", [params["VolumeId"]]).get(params["VolumeId"]) or {}
             ours = [one for one in seen.get("Attachments") or () if one.get("InstanceId") == params["InstanceId"]]
             if not ours:
                 raise
@@ -284,16 +260,10 @@ class Ec2Performer(Performer):
         except CallFailed as error:
             if error.code not in modification.TOO_SOON:
                 raise
-            found = self._look("volume_modification", [params["VolumeId"]]).get(params["VolumeId"])
+            found = self.look("volume_modification", [params["VolumeId"]]).get(params["VolumeId"])
             if modification.is_wish(found, params):
                 return {"VolumeModification": found}
             raise modification.too_soon(error, found) from error
-
-
-def token(params: Mapping[str, Any], generation: int) -> str:
-    """The same wish gets the same token in every run; at most 64 ASCII characters, as the API demands."""
-    text = json.dumps([params, generation], sort_keys=True, default=str)
-    return "steadfast-" + hashlib.sha256(text.encode("utf-8")).hexdigest()[:48]
 
 
 def _gone(response: Response) -> bool:
@@ -310,4 +280,4 @@ def _identity_filters(params: Mapping[str, Any]) -> List[Dict[str, Any]]:
     keys: Tuple[str, ...] = (tag_words.FLEET, tag_words.MEMBER) if tag_words.FLEET in tags else (tag_words.NAME,)
     # One that takes the place of another has the same name; what it replaces tells them apart.
     keys += (tag_words.REPLACES,)
-    return [{"Name": f"tag:{key}", "Values": [tags[key]]} for key in keys if key in tags]
+    return [api_filter(f"tag:{key}", [tags[key]]) for key in keys if key in tags]

@@ -8,14 +8,12 @@ import base64
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Set
+from typing import Any, Callable, Dict, List, Mapping, Set
 
 from ..aws.client import CONCURRENCY, Client
 from . import facts
+from .describe import api_filter, describe, portions
 from .world import World
-
-#: The API takes at most so many values in one filter.
-FILTER_VALUES = 200
 
 Found = Dict[str, Dict[str, Any]]
 
@@ -44,14 +42,17 @@ def with_details(client: Client, world: World, asked: Mapping[str, Set[str]]) ->
         _attribute(client, name, instance_id) for name in _ATTRIBUTES for instance_id in sorted(asked.get(name, ()))
     ]
     for name, ask in (("cpu_credits", _credits), ("profile_association", _associations)):
-        calls += [ask(client, some) for some in _portions(asked.get(name, ()))]
+        calls += [ask(client, some) for some in portions(asked.get(name, ()))]
     details: Found = {}
     with ThreadPoolExecutor(max_workers=CONCURRENCY, thread_name_prefix="details") as pool:
         for answer in pool.map(lambda call: call(), calls):
             for instance_id, found in answer.items():
                 details.setdefault(instance_id, {}).update(found)
-    volumes = {fact["id"]: fact for fact in (*world.volumes, *_volumes(client, world, asked.get("volumes", ())))}
-    addresses = {fact["id"]: fact for fact in (*world.elastic_ips, *_addresses(client, asked.get("addresses", ())))}
+    # volumes that carry no tag of the fleet were not read with the others; addresses are asked for whoever owns them
+    more_volumes = describe(client, "volumes", [api_filter("volume-id", asked.get("volumes", ()))])
+    more_addresses = describe(client, "elastic_ips", [api_filter("instance-id", asked.get("addresses", ()))])
+    volumes = {fact["id"]: fact for fact in (*world.volumes, *(facts.volume(raw, world.zones) for raw in more_volumes))}
+    addresses = {fact["id"]: fact for fact in (*world.elastic_ips, *(facts.elastic_ip(raw) for raw in more_addresses))}
     return replace(world, details=details, volumes=tuple(volumes.values()), elastic_ips=tuple(addresses.values()))
 
 
@@ -68,8 +69,7 @@ def _attribute(client: Client, name: str, instance_id: str) -> Callable[[], Foun
 
 def _credits(client: Client, ids: List[str]) -> Callable[[], Found]:
     def ask() -> Found:
-        request = {"Filters": [{"Name": "instance-id", "Values": ids}]}
-        answer = client.pages("DescribeInstanceCreditSpecifications", "InstanceCreditSpecifications", request)
+        answer = describe(client, "credits", [api_filter("instance-id", ids)])
         return {one["InstanceId"]: {"cpu_credits": one.get("CpuCredits")} for one in answer}
 
     return ask
@@ -77,26 +77,8 @@ def _credits(client: Client, ids: List[str]) -> Callable[[], Found]:
 
 def _associations(client: Client, ids: List[str]) -> Callable[[], Found]:
     def ask() -> Found:
-        request = {"Filters": [{"Name": "instance-id", "Values": ids}]}
-        answer = client.pages("DescribeIamInstanceProfileAssociations", "IamInstanceProfileAssociations", request)
+        answer = describe(client, "profiles", [api_filter("instance-id", ids)])
         live = [one for one in answer if one.get("State") in ("associating", "associated")]
         return {one["InstanceId"]: {"profile_association": one["AssociationId"]} for one in live}
 
     return ask
-
-
-def _volumes(client: Client, world: World, ids: Iterable[str]) -> List[Dict[str, Any]]:
-    """Volumes of instances that were not read with the others, because they carry no tag of the fleet."""
-    requests = [{"Filters": [{"Name": "volume-id", "Values": some}]} for some in _portions(ids)]
-    return [facts.volume(one, world.zones) for request in requests for one in client.pages("DescribeVolumes", "Volumes", request)]
-
-
-def _addresses(client: Client, ids: Iterable[str]) -> List[Dict[str, Any]]:
-    """Addresses of instances, whoever owns them."""
-    requests = [{"Filters": [{"Name": "instance-id", "Values": some}]} for some in _portions(ids)]
-    return [facts.elastic_ip(one) for request in requests for one in client.pages("DescribeAddresses", "Addresses", request)]
-
-
-def _portions(values: Iterable[str]) -> List[List[str]]:
-    ordered = sorted(values)
-    return [ordered[start : start + FILTER_VALUES] for start in range(0, len(ordered), FILTER_VALUES)]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
@@ -16,6 +17,7 @@ ALL = "-1"
 _NUMBERS = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "all": ALL, "any": ALL, "-1": ALL}
 _PORTS = ("tcp", "udp")
 _ICMP = ("icmp", "icmpv6")
+_PORT_RANGE = re.compile(r"^\s*([0-9]+)\s*(?:-\s*([0-9]+)\s*)?$")
 #: Where the API keeps each kind of source: (list in a permission, its key).
 _PLACES = {
     "cidr": ("IpRanges", "CidrIp"),
@@ -228,11 +230,8 @@ def _message(kind: Optional[int], code: Optional[int], where: str) -> Tuple[Opti
 
 
 def _range(text: str, where: str) -> Tuple[int, int]:
-    first, _dash, last = text.partition("-")
-    try:
-        low, high = int(first), int(last or first)
-    except ValueError:
-        low = high = -1
+    written = _PORT_RANGE.match(text)
+    low, high = (int(written.group(1)), int(written.group(2) or written.group(1))) if written else (-1, -1)
     if not 0 <= low <= high <= 65535:
         raise InvalidInput(
             f"{text!r} is not a port or a range of ports", resource=where, do="Write 22, or 8000-8010; ports go from 0 to 65535."

@@ -10,9 +10,11 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Set, Tuple
 from ..aws import tags as tag_words
 from ..engine.errors import InvalidInput, Refused
 from ..engine.plan import UNKNOWN, Change, Ref, Step
+from . import rule_ids
 from . import rules as rule_words
 from .context import Context, Id, protect, tag_steps, unchanged
 from .declaration import SecurityGroup
+from .rule_ids import Pair
 from .rules import Rule
 from .world import Facts
 
@@ -44,6 +46,10 @@ class _Direction:
     @property
     def describe(self) -> str:
         return f"UpdateSecurityGroupRuleDescriptions{self.name}"
+
+    def identified(self, desired: SecurityGroup) -> Tuple[rule_ids.IdentifiedRule, ...]:
+        """The entries of its list that name a rule by its id."""
+        return desired.identified_rules if self.name == "Ingress" else desired.identified_egress_rules
 
 
 _INGRESS = _Direction("rules", "from", "Ingress")
@@ -106,6 +112,7 @@ def _create(desired: SecurityGroup, context: Context) -> Change:
     after["rules"] = []
     for direction, there in ((_INGRESS, ()), (_EGRESS, _DEFAULT_EGRESS if desired.purge_egress_rules else _DEFAULT_EGRESS[:1])):
         if getattr(desired, direction.shown) is not None:
+            _pairs(direction, (), desired, context)
             wanted = _wanted(direction, there, desired, context)
             steps += _rule_steps(direction, own, there, wanted)
             after[direction.shown] = rule_words.texts(wanted, context.group_names, direction.word)
@@ -127,8 +134,10 @@ def _update(desired: SecurityGroup, actual: Facts, context: Context) -> Change:
         if getattr(desired, direction.shown) is None:
             continue
         there = rule_words.from_api(permissions, actual["owner_id"])
-        wanted = _wanted(direction, there, desired, context, actual)
-        own_steps = _rule_steps(direction, actual["id"], there, wanted)
+        pairs = _pairs(direction, there, desired, context, actual)
+        there = _with(pairs, there)
+        wanted = _wanted(direction, there, desired, context, actual, pairs)
+        own_steps = [*_identified_steps(direction, actual["id"], pairs), *_rule_steps(direction, actual["id"], there, wanted)]
         if own_steps:
             steps += own_steps
             after[direction.shown] = rule_words.texts(wanted, context.group_names, direction.word)
@@ -143,15 +152,72 @@ def _update(desired: SecurityGroup, actual: Facts, context: Context) -> Change:
     return Change(KIND, desired.name, "update", before, after, tuple(reasons), tuple(_authorise_first(steps)))
 
 
-def _wanted(
+def _pairs(
     direction: _Direction, there: Iterable[Rule], desired: SecurityGroup, context: Context, actual: Optional[Facts] = None
+) -> List[Pair]:
+    """What becomes of the rules that are declared by their ids; refuses what AWS would, or what another entry contradicts."""
+    where, found = f"{KIND} {desired.name}", []
+    for one in direction.identified(desired):
+        fact = rule_ids.found(one, context.world.rules, actual["id"] if actual else None, direction.name == "Egress", where)
+        if fact is None:
+            continue
+        after = rule_ids.changed(one, fact, where)
+        if after is not None:
+            [mine] = rule_words.with_my_ip([after], context.world.my_ip)
+            mine = _resolved(mine, where, desired.vpc_id or (actual or {}).get("vpc_id"), (actual or {}).get("owner_id"), context)
+            after = replace(mine, description=mine.description or None)
+        pair = Pair(one.id, fact["rule"], after)
+        rule_ids.same_kind(pair, where)
+        if after and after.key != pair.before.key and any(rule.key == after.key for rule in there):
+            do = "Declare that one absent in a run before, or leave this one as it is."
+            raise Refused(f"another rule says already what {one.id} is to say", resource=where, found=after.text({}), do=do)
+        found.append(pair)
+    _refuse_contradictions(found, _resolved_all(direction, desired, context, actual), where)
+    return found
+
+
+def _refuse_contradictions(pairs: Iterable[Pair], declared: Iterable[Rule], where: str) -> None:
+    keys = {rule.key for rule in declared}
+    for pair in pairs:
+        if pair.after is None and pair.before.key in keys:
+            do = "Leave one of the two entries out."
+            raise InvalidInput(
+                "a rule is declared absent by its id and present by what it says",
+                resource=where,
+                found=f"{pair.id}: {pair.before.text({})}",
+                do=do,
+            )
+
+
+def _with(pairs: Iterable[Pair], there: Iterable[Rule]) -> Tuple[Rule, ...]:
+    """The rules as they are when those that are declared by their ids are dealt with."""
+    changed = {pair.before.key: pair.after for pair in pairs}
+    rules = [changed.get(rule.key, rule) for rule in there]
+    return tuple(rule for rule in rules if rule is not None)
+
+
+def _identified_steps(direction: _Direction, group: Id, pairs: Iterable[Pair]) -> List[Step]:
+    """Changes in place, all in one request; descriptions in another; and what goes, one by one."""
+    moved = [pair for pair in pairs if pair.after and pair.after.key != pair.before.key]
+    described = [pair for pair in pairs if pair.after and pair not in moved and pair.after.description != pair.before.description]
+    steps = [Step("ModifySecurityGroupRules", {"GroupId": group, "SecurityGroupRules": rule_ids.request(moved)})] if moved else []
+    if described:
+        texts = [{"SecurityGroupRuleId": one.id, "Description": one.after.description or ""} for one in described if one.after]
+        steps.append(Step(direction.describe, {"GroupId": group, "SecurityGroupRuleDescriptions": texts}))
+    return steps + [Step(direction.revoke, {"GroupId": group, "SecurityGroupRuleIds": [pair.id]}) for pair in pairs if pair.after is None]
+
+
+def _wanted(
+    direction: _Direction,
+    there: Iterable[Rule],
+    desired: SecurityGroup,
+    context: Context,
+    actual: Optional[Facts] = None,
+    pairs: Iterable[Pair] = (),
 ) -> Tuple[Rule, ...]:
     """The rules that should be there in the end: my_ip and names replaced by what they mean, descriptions as declared or as they were."""
     where = f"{KIND} {desired.name}"
-    vpc = desired.vpc_id or (actual["vpc_id"] if actual else None)
-    owner = actual["owner_id"] if actual else next((fact["owner_id"] for fact in context.world.security_groups), None)
-    declared = rule_words.with_my_ip(getattr(desired, direction.shown), context.world.my_ip)
-    resolved = [_resolved(rule, where, vpc, owner, context) for rule in declared]
+    resolved = [*_resolved_all(direction, desired, context, actual), *(pair.after for pair in pairs if pair.after)]
     old = {rule.key: rule.description for rule in there}
     wanted = [
         replace(rule, description=(old.get(rule.key) if rule.description is None else rule.description) or None)
@@ -160,6 +226,14 @@ def _wanted(
     keys = {rule.key for rule in wanted}
     kept = [] if desired.purge(direction.shown) else [rule for rule in there if rule.key not in keys]
     return tuple(wanted + kept)
+
+
+def _resolved_all(direction: _Direction, desired: SecurityGroup, context: Context, actual: Optional[Facts]) -> List[Rule]:
+    """The declared rules that have no id, with my_ip and names replaced by what they mean."""
+    vpc = desired.vpc_id or (actual["vpc_id"] if actual else None)
+    owner = actual["owner_id"] if actual else next((fact["owner_id"] for fact in context.world.security_groups), None)
+    declared = rule_words.with_my_ip(getattr(desired, direction.shown), context.world.my_ip)
+    return [_resolved(rule, f"{KIND} {desired.name}", vpc, owner, context) for rule in declared]
 
 
 def _resolved(rule: Rule, where: str, vpc: Optional[str], owner: Optional[str], context: Context) -> Rule:

@@ -188,6 +188,8 @@ def _instance(fact: Facts, name: str, work: _Work) -> Options:
     write_instance(options, fact, work.world, "volumes" in work.parts, work.default)
     state = "running" if fact["state"] in ("pending", "running") else "stopped"
     work.default(options, "state", state, "running")
+    if options.get("market") == "spot":
+        work.note("instance", fact, "is a spot instance; how it was asked for (spot) is not told, so declare that yourself for new ones")
     if tag_words.USER_DATA in fact["tags"] or work.world.details.get(str(fact["id"]), {}).get("user_data"):
         work.note("instance", fact, "has user data, which are not given out because they may hold secrets; declare them yourself")
     _register(fact, name, work)

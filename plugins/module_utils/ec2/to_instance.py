@@ -36,6 +36,7 @@ def write_instance(options: Options, fact: Facts, world: World, with_root: bool,
     write(options, "iam_instance_profile", fact["iam_instance_profile"], None)
     write(options, "monitoring", fact["monitoring"], False)
     write(options, "ebs_optimized", fact["ebs_optimized"], False)
+    write(options, "market", shown.market(raw), "on_demand")
     parts: Dict[str, Options] = {"metadata_options": {}, "placement": {}, "root_volume": {}}
     metadata = shown.metadata(raw)
     for name, usual in _METADATA_DEFAULTS.items():

@@ -7,7 +7,7 @@ from __future__ import annotations
 import fnmatch
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Dict, FrozenSet, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Set, Tuple
 
 from ..aws import tags as tag_words
 from ..engine.errors import Ambiguous, InvalidInput, NotFound
@@ -36,9 +36,13 @@ class World:
     #: {image as declared: what its filters find}
     filtered_images: Mapping[Image, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     subnets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    #: The API's own words for the network interfaces that addresses are declared for.
+    interfaces: Tuple[Mapping[str, Any], ...] = ()
     my_ip: Optional[str] = None
     #: {name: id} of the prefix lists that were asked for by name
     prefix_lists: Mapping[str, str] = field(default_factory=dict)
+    #: {id of a rule that is declared by it: the rule, as rule_ids.from_api tells it}
+    rules: Mapping[str, Facts] = field(default_factory=dict)
     #: {id of what this run adopts: its name}
     adopted: Mapping[str, str] = field(default_factory=dict)
     key_files: Mapping[str, KeyFile] = field(default_factory=dict)
@@ -46,6 +50,28 @@ class World:
     user_data: Mapping[str, bytes] = field(default_factory=dict)
     #: {instance id: {name: value}} for what DescribeInstances does not tell; only what a declaration is about
     details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, region: str, fleet: Optional[str], found: Mapping[str, Any], **more: Any) -> "World":
+        """From the API's answers, {kind: list}; what came in several of them is there once. `more`: whatever else is known."""
+        zones = {zone["ZoneName"]: zone["ZoneId"] for zone in found.get("zones", ())}
+        volumes = _distinct(facts.volume(raw, zones) for raw in found.get("volumes", ()))
+        elastic_ips = _distinct(facts.elastic_ip(raw) for raw in found.get("elastic_ips", ()))
+        raw_instances = facts.instances_in(found.get("instances", ()))
+        return cls(
+            region=region,
+            fleet=fleet,
+            key_pairs=_distinct(facts.key_pair(raw) for raw in found.get("key_pairs", ())),
+            security_groups=_distinct(facts.security_group(raw) for raw in found.get("security_groups", ())),
+            instances=facts.instances(raw_instances, region, zones, volumes, elastic_ips),
+            volumes=volumes,
+            elastic_ips=elastic_ips,
+            raw={raw["InstanceId"]: raw for raw in raw_instances},
+            zones=zones,
+            images=tuple(found.get("all_images", ())),
+            subnets={raw["SubnetId"]: raw for raw in found.get("subnets", ())},
+            **more,
+        )
 
     def key_pair(self, name: str) -> Optional[Facts]:
         """The key pair of that name, or None."""
@@ -105,6 +131,18 @@ class World:
     def address(self, reference: str) -> Optional[Facts]:
         """The Elastic IP of that allocation id or public address, or None."""
         return next((fact for fact in self.elastic_ips if reference in (fact["id"], fact["public_ip"])), None)
+
+    def interface(self, reference: str, where: str) -> Mapping[str, Any]:
+        """The network interface of that id or Name tag; raises NotFound."""
+        found: List[Facts] = [
+            {**raw, "id": raw["NetworkInterfaceId"]}
+            for raw in self.interfaces
+            if reference in (raw["NetworkInterfaceId"], tag_words.from_api(raw.get("TagSet")).get(tag_words.NAME))
+        ]
+        if not found:
+            do = "Correct it; aws ec2 describe-network-interfaces shows what there is."
+            raise NotFound("the network interface does not exist", resource=where, wanted=reference, found=f"none in {self.region}", do=do)
+        return _single("network_interface", reference, found, "Give its id instead.") or {}
 
     @cached_property
     def ended(self) -> FrozenSet[str]:
@@ -177,6 +215,10 @@ class World:
             )
             raise NotFound("the image does not exist", resource=where, wanted=str(image), found=f"none in {self.region}", do=do)
         return max(found, key=lambda raw: (str(raw.get("CreationDate") or ""), raw["ImageId"]))
+
+
+def _distinct(found: Iterable[Facts]) -> Tuple[Facts, ...]:
+    return tuple({str(fact["id"]): fact for fact in found}.values())
 
 
 def _matches(image: Image, raw: Mapping[str, Any]) -> bool:

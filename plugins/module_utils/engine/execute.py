@@ -13,7 +13,7 @@ from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Hashable, Iterator, List, Mapping, Optional, Tuple
 
-from .errors import PartlyApplied, SteadfastError
+from .errors import InvalidInput, PartlyApplied, SteadfastError
 from .plan import Change, Plan, Ref, Step, resolve
 from .wait import Pace, Wait, Waits
 
@@ -68,12 +68,20 @@ class Performer:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much at once and how long: workers, seconds per wait, seconds in which "not yet" is believed."""
+    """How much at once and how long: workers, seconds per wait, seconds in which "not yet" is believed (at most those of a wait).
+
+    Raises InvalidInput for a time that is less than nothing.
+    """
 
     workers: int = 16
     wait_timeout: float = 300.0
     patience: float = 60.0
     pace: Pace = field(default_factory=Pace)
+
+    def __post_init__(self) -> None:
+        if self.wait_timeout < 0:
+            do = "Give seconds, 0 or more."
+            raise InvalidInput("wait_timeout cannot be meant", found=f"{self.wait_timeout:g}", do=do)
 
 
 @dataclass
@@ -211,7 +219,7 @@ class _Run:
 
     def _failed(self, job: _Job, error: SteadfastError, now: float) -> None:
         job.busy = False
-        job.give_up = job.give_up or now + self._limits.patience
+        job.give_up = job.give_up or now + min(self._limits.patience, self._limits.wait_timeout)
         if now < job.give_up and self._performer.again(job.step, error):
             job.not_before = now + self._limits.pace.delay(job.tries)
             job.tries += 1

@@ -122,6 +122,11 @@ class Plan:
         """The changes that do something."""
         return tuple(change for change in self.changes if change.changed)
 
+    @property
+    def undeclared(self) -> Tuple[Change, ...]:
+        """What is there, belongs to no declaration, and is left alone."""
+        return tuple(change for change in self.changes if not change.changed and change.before is not None and change.after is None)
+
     def summary(self) -> str:
         """One line for people: `Plan: 3 to create, 1 to update.`"""
         counts = {action: sum(c.action == action for c in self.changes) for action in ACTIONS[:-1]}

@@ -10,14 +10,25 @@ import posixpath
 import stat
 import tarfile
 import zipfile
+import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any, Callable, Dict, Iterator, Mapping, Optional, Tuple
+from typing import IO, Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from ..engine.errors import InvalidInput, NotFound, Refused
+
+try:
+    from lzma import LZMAError
+except ImportError:  # a Python that was built without it
+    LZMAError = EOFError  # type: ignore[assignment, misc]
 
 CHUNK = 1 << 20
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 ZIP_ENCRYPTED = 0x1
+#: What the readers of the standard library raise for an archive that is damaged, cut off, or packed in a way they do not know.
+UNREADABLE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, LZMAError, EOFError, OSError, NotImplementedError, UnicodeError)
+#: Links that Linux follows in one path (path_resolution(7)); beyond them it gives up, so nothing is reached.
+MOST_LINKS = 40
 
 
 @dataclass(frozen=True)
@@ -58,14 +69,16 @@ def files_from_dict(data: Mapping[str, Mapping[str, Any]]) -> Dict[str, Entry]:
 def read_files(archive: str, strip: int = 0) -> Dict[str, Entry]:
     """Everything the archive would put into a release, by path; raises Refused where a name would leave it."""
     found: Dict[str, Entry] = {}
-    for path, member in safe_members(archive, strip):
-        if path in found:
-            raise Refused("the archive has it twice", resource=f"{archive}: {member.name}", do="Pack it again.")
-        if member.link:
-            found[path] = Entry(link=member.link)
-        else:
-            found[path] = Entry(_digest(member.open()), member.size, member.mtime)
+    with _readable(archive):
+        for path, member in safe_members(archive, strip):
+            if path in found:
+                raise Refused("the archive has it twice", resource=f"{archive}: {member.name}", do="Pack it again.")
+            if member.link:
+                found[path] = Entry(link=member.link)
+            else:
+                found[path] = Entry(_digest(member.open()), member.size, member.mtime)
     _refuse_files_as_folders(archive, found)
+    _refuse_leaving_chains(archive, found)
     if not found:
         raise InvalidInput("the archive has no files" + (f" below {strip} leading folders" if strip else ""), resource=archive)
     return found
@@ -100,13 +113,20 @@ def _digest(stream: IO[bytes]) -> str:
 
 
 def _members(archive: str) -> Iterator[Member]:
-    try:
+    with _readable(archive):
         with open(archive, "rb") as stream:
             magic = stream.read(4)
         yield from (_zip_members if magic in ZIP_MAGIC else _tar_members)(archive)
+
+
+@contextmanager
+def _readable(archive: str) -> Iterator[None]:
+    """What goes wrong while the archive is read, as an error that names it."""
+    try:
+        yield
     except FileNotFoundError:
         raise NotFound("there is no such archive", resource=archive) from None
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+    except UNREADABLE as error:
         raise InvalidInput(
             f"it cannot be read as a zip or tar archive: {error}",
             resource=archive,
@@ -130,7 +150,7 @@ def _zip_members(archive: str) -> Iterator[Member]:
 def _zip_time(info: zipfile.ZipInfo) -> int:
     """A zip knows local time without a zone; it is taken as UTC, so that two machines agree. Some pack month 0."""
     year, month, day, *clock = info.date_time
-    return calendar.timegm((year, max(month, 1), max(day, 1), *clock))
+    return calendar.timegm((year, min(max(month, 1), 12), max(day, 1), *clock))
 
 
 def _opener(source: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:
@@ -149,7 +169,12 @@ def _tar_members(archive: str) -> Iterator[Member]:
                     do="A site archive has no hard links, devices or pipes; pack it without them.",
                 )
             link = info.linkname if info.issym() else ""
+            if info.issym() and not link:
+                raise Refused("the link leads nowhere", resource=f"{archive}: {info.name}", do="Pack the archive again.")
             yield Member(info.name, info.size, max(int(info.mtime), 0), link, _tar_opener(source, info))
+        # Past the last entry, to where a compressed archive keeps its checksum: what is damaged must not go live.
+        while source.fileobj is not None and source.fileobj.read(CHUNK):
+            pass
 
 
 def _tar_opener(source: tarfile.TarFile, info: tarfile.TarInfo) -> Callable[[], IO[bytes]]:
@@ -177,11 +202,13 @@ def _safe_path(archive: str, name: str, strip: int) -> Optional[str]:
             resource=f"{archive}: {name}",
             do="Pack the archive with relative names; nothing was unpacked.",
         )
+    _refuse_unreadable_text(archive, name, name)
     parts = [part for part in name.split("/") if part not in ("", ".")]
     return "/".join(parts[strip:]) or None
 
 
 def _refuse_leaving_link(archive: str, path: str, target: str) -> None:
+    _refuse_unreadable_text(archive, path, target)
     reached = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
     if target.startswith("/") or reached == ".." or reached.startswith("../"):
         raise Refused(
@@ -190,6 +217,51 @@ def _refuse_leaving_link(archive: str, path: str, target: str) -> None:
             found=target,
             do="Links in a site archive are relative and stay inside it; nothing was unpacked.",
         )
+
+
+def _refuse_unreadable_text(archive: str, name: str, text: str) -> None:
+    """Names are compared and recorded as UTF-8; bytes that are none have no name that both ends agree on."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        raise Refused("its name is not UTF-8", resource=f"{archive}: {shown}", do="Rename it, and pack the archive again.") from None
+
+
+def _refuse_leaving_chains(archive: str, files: Files) -> None:
+    """A link that stays inside by its words may still get out through another link."""
+    for path, entry in files.items():
+        if entry.link and not _stays_inside(path, files):
+            raise Refused(
+                "the link leads out of the release, through other links",
+                resource=f"{archive}: {path}",
+                found=entry.link,
+                do="Links in a site archive are relative and stay inside it; nothing was unpacked.",
+            )
+
+
+def _stays_inside(path: str, files: Files) -> bool:
+    """Whether following `path` as the kernel does never climbs above the release."""
+    ahead, followed = path.split("/"), 0
+    here: List[str] = []
+    while ahead:
+        part = ahead.pop(0)
+        if part in ("", "."):
+            continue
+        if part == "..":
+            if not here:
+                return False
+            here.pop()
+            continue
+        entry = files.get("/".join([*here, part]))
+        if entry is None or not entry.link:
+            here.append(part)
+            continue
+        followed += 1
+        if followed > MOST_LINKS:
+            return True
+        ahead = entry.link.split("/") + ahead
+    return True
 
 
 def _refuse_files_as_folders(archive: str, files: Files) -> None:

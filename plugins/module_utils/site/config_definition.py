@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 from ..engine.errors import CommandFailed, InvalidInput
 from ..engine.module import ModuleDefinition
 from ..engine.reconcile import reconcile
 from .config import ConfigFiles, File, TreeTest, text_diff
-from .files import group_id, octal, user_id
+from .files import explained, group_id, octal, user_id
 
 FILE_SPEC: Dict[str, Any] = {
     "path": {"type": "path", "required": True},
@@ -33,9 +33,10 @@ ARGUMENT_SPEC: Dict[str, Any] = {
 }
 
 
+@explained()
 def run(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
     """Bring the files to what is declared, tested first, or say what would change; the result of the task."""
-    target = ConfigFiles(_files(params), tuple(params["absent"]))
+    target = ConfigFiles(_files(params), _absent(params))
     test = _test(params)
     plan = target.plan(target.read())
     if test and plan.changed:
@@ -65,6 +66,13 @@ def _test(params: Mapping[str, Any]) -> Optional[TreeTest]:
     return TreeTest(tuple(params["test"]["command"]), params["test"]["root"].rstrip("/"))
 
 
+def _absent(params: Mapping[str, Any]) -> Tuple[str, ...]:
+    for pattern in params["absent"]:
+        if not pattern.startswith("/"):
+            raise InvalidInput("must be an absolute path", resource="absent", found=repr(pattern))
+    return tuple(params["absent"])
+
+
 def _files(params: Mapping[str, Any]) -> Dict[str, File]:
     files: Dict[str, File] = {}
     for file in params["files"]:
@@ -73,7 +81,7 @@ def _files(params: Mapping[str, Any]) -> Dict[str, File]:
         if not file["path"].startswith("/"):
             raise InvalidInput("must be an absolute path", resource="files.path", found=file["path"])
         mode, uid, gid = octal(file["mode"], "mode"), user_id(file["owner"]), group_id(file["group"])
-        files[file["path"]] = File(file["content"].encode(), mode, uid, gid)
+        files[file["path"]] = File(file["content"].encode("utf-8", "surrogateescape"), mode, uid, gid)
     return files
 
 

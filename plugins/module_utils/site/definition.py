@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import posixpath
 import shutil
 import tempfile
-import urllib.error
 import urllib.request
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
@@ -18,9 +18,9 @@ from ..engine.errors import CallFailed, InvalidInput, NotFound
 from ..engine.module import ModuleDefinition
 from ..engine.reconcile import reconcile
 from .archive import Files, files_from_dict, read_files, sha256_of
-from .files import Access, group_id, locked, octal, user_id
+from .files import Access, explained, group_id, locked, octal, user_id
 from .layout import ARCHIVE_NEEDED, Layout, Meta, State, Wanted
-from .probe import Probe
+from .probe import Probe, without_secrets
 from .release import Release, kept_files, previous_of
 
 ARGUMENT_SPEC: Dict[str, Any] = {
@@ -56,14 +56,15 @@ RULES: Dict[str, Any] = {
 }
 
 
+@explained()
 def run(params: Mapping[str, Any], check_mode: bool) -> Dict[str, Any]:
     """Make the declared release live, or say what would change; the result of the task."""
     layout = Layout(params["path"])
     _refuse_bad_options(params)
+    probe = Probe.from_params(params["probe"]) if params["probe"] else None
     with ExitStack() as stack:
         stack.enter_context(_held(layout, check_mode))
         wanted = _wanted(params, layout, stack)
-        probe = Probe.from_params(params["probe"]) if params["probe"] else None
         target = Release(layout, wanted, probe)
         if wanted.archive is None and not check_mode:
             _require_archive_for(target, layout)
@@ -84,8 +85,6 @@ def _refuse_bad_options(params: Mapping[str, Any]) -> None:
         raise InvalidInput("must be 1 or more", resource="keep", found=str(params["keep"]))
     if params["strip_components"] < 0:
         raise InvalidInput("must not be negative", resource="strip_components", found=str(params["strip_components"]))
-    if params["probe"] and not params["probe"]["url"].startswith(("http://", "https://")):
-        raise InvalidInput("must start with http:// or https://", resource="probe.url", found=params["probe"]["url"])
 
 
 def _shared(params: Mapping[str, Any]) -> Tuple[str, ...]:
@@ -191,14 +190,18 @@ def _verify(archive: str, checksum: Optional[str]) -> None:
 def download(url: str, checksum: Optional[str], stack: ExitStack) -> str:
     """Fetch an archive into a temporary folder that `stack` removes; raises CallFailed where it cannot be had."""
     if not url.startswith(("http://", "https://")):
-        raise InvalidInput("must start with http:// or https://", resource="url", found=url)
+        raise InvalidInput("must start with http:// or https://", resource="url", found=without_secrets(url))
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="steadfast-site-"))
     target = os.path.join(folder, "archive")
     try:
         with urllib.request.build_opener().open(url, timeout=60) as answer, open(target, "wb") as stream:
             shutil.copyfileobj(answer, stream)
-    except (urllib.error.URLError, OSError) as error:
-        raise CallFailed(f"the archive cannot be fetched: {error}", resource=url, operation="GET") from error
+    except (OSError, http.client.IncompleteRead) as error:
+        raise CallFailed(f"the archive cannot be fetched: {error}", resource=without_secrets(url), operation="GET") from error
+    except (ValueError, http.client.HTTPException) as error:
+        do = "Correct it; a name and password do not belong into it."
+        why = f"the archive cannot be fetched from this URL ({type(error).__name__})"
+        raise CallFailed(why, resource=without_secrets(url), operation="GET", do=do) from None
     _verify(target, checksum)
     return target
 

@@ -18,6 +18,10 @@ from ..engine.errors import Busy, InvalidInput, Refused
 #: Ends the names of files that are not complete yet; they are renamed over the real one.
 PART = ".steadfast-part"
 
+#: All bits that chmod(2) knows; and the number that stands for "no user" in chown(2), one above the last one.
+MOST_MODE = 0o7777
+NO_ID = 2**32 - 1
+
 
 @dataclass(frozen=True)
 class Access:
@@ -32,7 +36,7 @@ class Access:
 def user_id(name: str) -> int:
     """The number of a user given by name or number."""
     try:
-        return int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid
+        return _number(name, "owner") if name.isdecimal() else pwd.getpwnam(name).pw_uid
     except KeyError:
         raise InvalidInput("there is no such user on this machine", resource="owner", found=name) from None
 
@@ -40,17 +44,37 @@ def user_id(name: str) -> int:
 def group_id(name: str) -> int:
     """The number of a group given by name or number."""
     try:
-        return int(name) if name.isdigit() else grp.getgrnam(name).gr_gid
+        return _number(name, "group") if name.isdecimal() else grp.getgrnam(name).gr_gid
     except KeyError:
         raise InvalidInput("there is no such group on this machine", resource="group", found=name) from None
 
 
+def _number(text: str, option: str) -> int:
+    if int(text) >= NO_ID:
+        raise InvalidInput("is no number of a user or group", resource=option, found=text, do=f"They are below {NO_ID}.")
+    return int(text)
+
+
 def octal(text: str, option: str) -> int:
-    """Permissions written as octal digits (`0644`)."""
+    """Permissions written as octal digits (`0644`), from 0 to 7777."""
+    with suppress(ValueError):
+        mode = int(text, 8)
+        if 0 <= mode <= MOST_MODE:
+            return mode
+    raise InvalidInput("is not an octal mode such as '0644'", resource=option, found=repr(text))
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raise what the file system refuses (no room, no permission, a name too long) as an error that names the path."""
     try:
-        return int(text, 8)
-    except ValueError:
-        raise InvalidInput("is not an octal mode such as '0644'", resource=option, found=repr(text)) from None
+        yield
+    except OSError as error:
+        raise Refused(
+            f"the file system does not allow it: {error.strerror or error}",
+            resource=str(error.filename or ""),
+            do="Correct the path, the user of the task (become: true), or the room on its filesystem, and run again.",
+        ) from error
 
 
 def make_folders(path: str, access: Access) -> None:

@@ -17,6 +17,10 @@ from .redact import LONGEST, Redactor
 MOST_ATTRIBUTES, MOST_LINES = 100, 40
 
 
+#: {state that a service is declared to have: whether its unit is then active}
+_RUNS = {"started": True, "stopped": False}
+
+
 @dataclass(frozen=True)
 class Shower:
     """Makes attributes ready to be shown. `texts`: globs of the paths of files whose lines may be shown."""
@@ -95,6 +99,21 @@ def from_diff(diff: Any, resource: str, shower: Shower) -> Difference:
         if isinstance(entry.get("after"), str) and whole is None:
             whole = entry["after"]
     return Difference(attributes=attributes[:MOST_ATTRIBUTES], text=whole)
+
+
+def from_service(result: Mapping[str, Any], resource: str, shower: Shower) -> list[dict[str, Any]]:
+    """What systemd_service says otherwise than by a diff, which it has none of: the unit's state and whether it starts at boot."""
+    status = result.get("status")
+    if not isinstance(status, Mapping):
+        return []
+    found = []
+    running, wanted = status.get("ActiveState"), result.get("state")
+    if wanted in _RUNS and running and (running in ("active", "activating")) is not _RUNS[wanted]:
+        found.append(shower.attribute("state", wanted, str(running), resource))
+    there, enabled = status.get("UnitFileState"), result.get("enabled")
+    if isinstance(enabled, bool) and there and str(there).startswith("enabled") is not enabled:
+        found.append(shower.attribute("enabled", enabled, str(there), resource))
+    return found
 
 
 def _entry(entry: Mapping[str, Any], resource: str, shower: Shower) -> list[dict[str, Any]]:

@@ -42,8 +42,8 @@ class Session:
     def directory(self) -> Path:
         return Path(self.options.directory).expanduser()
 
-    def invocation(self, run: str, arguments: Sequence[str], shard: str = "1") -> Invocation:
-        return Invocation(self.directory, run, tuple(arguments), shard, self.options.timeout)
+    def invocation(self, run: str, arguments: Sequence[str], shard: int = 1, shards: int = 0) -> Invocation:
+        return Invocation(self.directory, run, tuple(arguments), str(shard), self.options.timeout, shards)
 
     def check(self, run: str, arguments: Sequence[str]) -> dict[str, Any]:
         """Run a check and evaluate it; the state remembers it."""
@@ -110,7 +110,7 @@ def record(session: Session) -> int:
     scratch = folder / f"limit.{name}.{shard}"
     try:
         arguments = limit_to_shard(session.options.arguments, shard, shards, scratch)
-        code = session.invocation(name, arguments, str(shard)).record("check")
+        code = session.invocation(name, arguments, shard, shards).record("check")
     finally:
         scratch.unlink(missing_ok=True)
     return 0 if code in ENDED_BY_ITSELF else 1
@@ -120,7 +120,9 @@ def evaluate_records(session: Session) -> int:
     """Evaluate what was recorded before, by `record` or by the callback alone."""
     with locked(session.directory):
         records = [Path(one) for one in session.options.records] or newest(session.directory, session.options.run)
-        return session.finish(session.evaluated(records, session.options.run))
+        report = session.evaluated(records, session.options.run)
+        tidy(session.directory)
+        return session.finish(report)
 
 
 def apply(session: Session) -> int:
@@ -173,7 +175,9 @@ def correct_findings(session: Session) -> int:
 
 
 def tidy(directory: Path) -> None:
-    """Keep the records of the last runs only."""
+    """Keep the records of the last runs only, and nothing that a crash left half written. For whoever holds the lock."""
+    for scratch in directory.glob(".*.json.*"):
+        scratch.unlink(missing_ok=True)
     files = sorted((directory / "records").glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
     runs = list(dict.fromkeys(path.name.split(".", 1)[0] for path in files))
     for path in files:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .evaluate import active
+from .observe import UNDECLARED
 from .policy import Correction, Policy
 
 
@@ -33,11 +34,14 @@ def decide(report: Mapping[str, Any], policy: Policy, now: float) -> Decision:
     if found and not rules.open_at(moment):
         return Decision(refused=(f"{moment:%a %H:%M} UTC is outside the maintenance window",))
     by_host: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    everything: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for finding in found:
         by_host[finding["host"]].append(finding)
+    for finding in report["findings"]:
+        everything[finding["host"]].append(finding)
     allowed, refused = [], []
     for host in sorted(by_host):
-        reasons = [f"{host}: {one['resource']}: {reason}" for one in by_host[host] if (reason := _refusal(one, rules))]
+        reasons = [f"{host}: {one['resource']}: {reason}" for one in everything[host] if (reason := _refusal(one, rules))]
         refused += reasons
         if not reasons:
             allowed.append(host)
@@ -50,7 +54,15 @@ def decide(report: Mapping[str, Any], policy: Policy, now: float) -> Decision:
 
 
 def _refusal(finding: Mapping[str, Any], rules: Correction) -> str:
-    """Why a finding is not corrected, nothing where it may be."""
+    """Why a finding is not corrected, nothing where it may be, or where a correction would not touch it."""
+    if finding["kind"] not in ("drift", "pending", "hidden"):
+        return ""
+    if finding["change"] == UNDECLARED and finding["suppressed"]:
+        return ""
+    if finding["suppressed"] or finding.get("suppressed_attributes"):
+        return "it is passed over, and correcting the host would bring it back, too; that needs a person"
+    if finding["change"] == UNDECLARED:
+        return "nobody declares it, so no playbook takes it away; that needs a person"
     if finding["kind"] == "pending":
         return "it is a change that was not applied yet; applying is for people"
     if finding.get("flapping"):

@@ -12,6 +12,7 @@ from typing import Any
 
 from . import history as memory
 from .declared import is_pending
+from .observe import UNDECLARED
 from .policy import SEVERITIES, Policy
 from .problems import MEANINGS, CannotTell, Problem
 from .recorder import settled_key
@@ -117,7 +118,7 @@ def _classified(finding: Mapping[str, Any], run: Run, policy: Policy, history: M
 def _kind(finding: Mapping[str, Any], run: Run, history: Mapping[str, Any]) -> str:
     if finding["kind"] == "error" and not finding.get("ignored") and not run.hosts.get(finding["host"], {}).get("failures"):
         return "rescued" if run.hosts.get(finding["host"]) else "error"
-    if finding["kind"] != "drift":
+    if finding["kind"] != "drift" or finding["change"] == UNDECLARED:
         return str(finding["kind"])
     names = (finding["host"], finding["role"], finding["file"], finding["task"], finding["item"])
     applied = history["applied"].get(settled_key(*names), {}).get("tokens")

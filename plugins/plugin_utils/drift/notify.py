@@ -149,7 +149,8 @@ def _mail(settings: Mapping[str, Any], message: Message) -> None:
 
 
 def _sns(topic: str, message: Message) -> None:
-    from ...module_utils.aws.client import Client, Connection  # only who uses SNS needs botocore
+    from ...module_utils.aws.client import Client  # only who uses SNS needs botocore
+    from ...module_utils.aws.connection import Connection
 
     client = Client(Connection(region=topic.split(":")[3]), "sns")
     client.call("Publish", {"TopicArn": topic, "Subject": "Drift check", "Message": message.text[:200_000]})

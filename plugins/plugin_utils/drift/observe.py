@@ -8,17 +8,20 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .attributes import Difference, Shower, from_diff, from_plan
+from .attributes import Difference, Shower, from_diff, from_plan, from_service
 from .declared import tokens_of
 
 #: Actions whose `changed` says nothing about a system.
 NOT_A_STATE = frozenset(
     ("add_host", "group_by", "debug", "set_fact", "set_stats", "include_vars", "include_tasks", "include_role", "import_tasks", "meta")
 )
+
+#: Actions that tell the state of a unit as systemd does.
+SERVICES = frozenset(("service", "systemd", "systemd_service"))
 
 #: Why a task that was skipped cannot tell whether it would change anything: the beginnings of what ansible-core 2.18 to 2.21 say.
 UNKNOWN_REASONS = (
@@ -32,6 +35,9 @@ UNKNOWN_REASONS = (
 
 #: Where a result, or the options that a module reports of itself, say what it is about; the first that is there.
 NAMES = ("path", "dest", "name", "unit", "key", "dev", "device", "repo", "url", "chain", "service", "user", "group", "pkg")
+
+#: What `change` is of something that no task would change, because nobody declares it.
+UNDECLARED = "undeclared"
 
 _COLLECTION = re.compile(r".*/ansible_collections/(?=[^/]+/[^/]+/)")
 
@@ -94,7 +100,7 @@ class Observer:
         """The findings of a task (or one item of its loop) that changed or would change something."""
         base = self._base(host, source, fields, result)
         kind = "consequence" if source.handler else "drift" if fields.get("check_mode") else "executed"
-        for difference in self._differences(result, base["resource"]):
+        for difference in self._differences(source, result, base["resource"]):
             resource = self.text(difference.name) or base["resource"]
             yield {
                 **base,
@@ -107,6 +113,13 @@ class Observer:
                 "tokens": tokens_of(result, source.action, difference, self.shower.redactor),
                 **({"censored": True} if "censored" in result else {}),
             }
+
+    def undeclared(self, host: str, source: Source, fields: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """What a module of this collection found at what is declared, and nobody declares. No task brings that back, people do."""
+        found = result.get("undeclared")
+        if isinstance(found, list) and found:
+            for finding in self.changed(host, source, fields, {**result, "plan": found}):
+                yield {**finding, "kind": "drift", "change": UNDECLARED, "tokens": {}}
 
     def hidden(self, host: str, source: Source, fields: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """What a task shows as different and does not call a change (`changed_when: false`)."""
@@ -153,11 +166,14 @@ class Observer:
             **({"run_once": True} if fields.get("run_once") is True else {}),
         }
 
-    def _differences(self, result: Mapping[str, Any], resource: str) -> list[Difference]:
+    def _differences(self, source: Source, result: Mapping[str, Any], resource: str) -> list[Difference]:
         plan = result.get("plan")
         if isinstance(plan, list) and plan and all(isinstance(one, Mapping) and {"kind", "name", "action"} <= one.keys() for one in plan):
             return list(from_plan(plan, self.shower))
-        return [from_diff(result.get("diff"), resource, self.shower)]
+        difference = from_diff(result.get("diff"), resource, self.shower)
+        if difference.attributes or source.action not in SERVICES:
+            return [difference]
+        return [replace(difference, attributes=from_service(result, resource, self.shower))]
 
     def _resource(self, source: Source, result: Mapping[str, Any]) -> str:
         """What it is about: never more than one name from a list of names that are no secrets."""

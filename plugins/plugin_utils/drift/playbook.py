@@ -28,13 +28,14 @@ ENDED_BY_ITSELF = (0, 2, 4, 6)
 
 @dataclass(frozen=True)
 class Invocation:
-    """One run of ansible-playbook: whose, what, and for how long at most (seconds; 0 for no limit)."""
+    """One run of ansible-playbook: whose, what, which of how many shards, and for how long at most (seconds; 0 for no limit)."""
 
     directory: Path
     run: str
     arguments: tuple[str, ...]
     shard: str = "1"
     timeout: float = 0.0
+    shards: int = 0
 
     def record(self, mode: str) -> int:
         """Run it as `check` or as `apply`; the exit code is ansible-playbook's, and 124 after the timeout."""
@@ -61,6 +62,7 @@ class Invocation:
             "STEADFAST_DRIFT_DIR": str(self.directory),
             "STEADFAST_DRIFT_RUN": self.run,
             "STEADFAST_DRIFT_SHARD": self.shard,
+            "STEADFAST_DRIFT_SHARDS": str(self.shards),
             "STEADFAST_DRIFT_MODE": mode,
         }
 
@@ -105,22 +107,29 @@ def shard_of(host: str, shards: int) -> int:
 
 
 def limit_to_shard(arguments: Sequence[str], shard: int, shards: int, scratch: Path) -> tuple[str, ...]:
-    """The arguments with a limit to the hosts of this shard. The implicit localhost, where the fleet is checked, is in the first."""
-    sources = [
-        part for flag, value in zip(arguments, [*arguments[1:], ""], strict=True) if flag in ("-i", "--inventory") for part in (flag, value)
-    ]
-    sources += [argument for argument in arguments if argument.startswith(("--inventory=", "-i")) and argument not in ("-i",)]
-    command = [find("ansible"), "all", "--list-hosts", *sources]
+    """The arguments with a limit to the hosts of this shard, of those that a limit among them leaves.
+
+    The implicit localhost, where the fleet is checked, is in the first, unless there is a limit.
+    """
+    limits = _given(arguments, "-l", "--limit")
+    command = [find("ansible"), "all", "--list-hosts", *_given(arguments, "-i", "--inventory"), *limits]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise CannotTell("command", f"the inventory cannot be read: {done.stderr.strip()[-300:]}")
     hosts = [line.strip() for line in done.stdout.splitlines()[1:]]
     mine = [host for host in hosts if shard_of(host, shards) == shard]
-    mine += ["localhost"] if shard == 1 and "localhost" not in mine else []
+    mine += ["localhost"] if shard == 1 and not limits and "localhost" not in mine else []
     if not mine:
         raise CannotTell("zero_hosts", f"shard {shard} of {shards} has none of the {len(hosts)} hosts: use fewer shards")
     scratch.write_text("\n".join(mine) + "\n", encoding="utf-8")
     return (*arguments, "--limit", f"@{scratch}")
+
+
+def _given(arguments: Sequence[str], short: str, long: str) -> list[str]:
+    """An option of ansible-playbook as it was given, in any of its spellings, with its values."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    apart = [part for flag, value in pairs if flag in (short, long) for part in (flag, value)]
+    return apart + [one for one in arguments if one.startswith((f"{long}=", short)) and one != short]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -13,6 +13,7 @@ MEANINGS = {
     "stale": "the record is too old",
     "incomplete": "the run did not end: it crashed, was ended, or is still running",
     "damaged": "the record is damaged",
+    "not_recorded": "what a task returned cannot be recorded",
     "missing_shard": "the record of a shard is missing",
     "not_a_check": "the run was no check: it changed things",
     "zero_hosts": "no host was looked at",

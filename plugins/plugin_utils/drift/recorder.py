@@ -28,6 +28,7 @@ class Settings:
     run: str
     shard: str
     mode: str  # auto, check or apply
+    shards: int = 0  # how many there are of the run, 0 where nobody said
 
 
 @dataclass
@@ -55,8 +56,8 @@ class Recorder:
         rest = {key: value for key, value in about.items() if key not in ("basedir", "playbook", "check")}
         playbook = relative_file(str(Path(about["playbook"]).absolute()), self.root)
         self._write(
-            {"type": "playbook", "schema": SCHEMA, "run": self.settings.run, "shard": self.settings.shard, "started": time.time()}
-            | {"playbook": playbook, "check": self.check, **commit, **rest}
+            {"type": "playbook", "schema": SCHEMA, "run": self.settings.run, "started": time.time()}
+            | {"shard": self.settings.shard, "of": self.settings.shards, "playbook": playbook, "check": self.check, **commit, **rest}
         )
 
     def play(self, play: Any) -> None:
@@ -71,6 +72,11 @@ class Recorder:
         """A play matched no host."""
         self._write({"type": "empty_play", "name": play.get_name() if play else ""})
 
+    def flush(self) -> None:
+        """What was written up to now is in the file."""
+        if self._stream is not None:
+            self._stream.flush()
+
     def close(self, stats: Any) -> None:
         """The playbook ended; what each host came to is part of the record."""
         hosts = {host: {key: count for key, count in stats.summarize(host).items() if count} for host in sorted(stats.processed)}
@@ -84,71 +90,57 @@ class Recorder:
 
     def ok(self, result: Any, item: bool = False) -> None:
         """A task, or an item of its loop, ended well."""
-        if not item and is_aggregate(result):
-            return
-        parts = self._parts(result)
-        if parts is None:
-            return
-        host, source, fields, data = parts
-        if source.action in NOT_A_STATE:
-            return
-        if data.get("changed"):
-            self._changed.add(host)
-            for finding in self.observer.changed(host, source, fields, data):
-                self._finding(finding)
-        elif self.check:
-            for finding in self.observer.hidden(host, source, fields, data):
-                self._finding(finding)
-        if not self.check and not fields.get("check_mode"):
-            self._settled(host, source, data, self._tokens(data, source))
+        for host, source, fields, data in self._told(result, item):
+            if source.action in NOT_A_STATE:
+                return
+            if data.get("changed"):
+                self._changed.add(host)
+                self._findings(self.observer.changed(host, source, fields, data))
+            elif self.check:
+                self._findings(self.observer.hidden(host, source, fields, data))
+            if self.check:
+                self._findings(self.observer.undeclared(host, source, fields, data))
+            elif not fields.get("check_mode"):
+                self._settled(host, source, data, self._tokens(data, source))
 
     def skipped(self, result: Any, item: bool = False) -> None:
         """A task was skipped; it counts where that means that nothing is known about it."""
-        if not item and is_aggregate(result):
-            return
-        parts = self._parts(result)
-        if parts is None:
-            return
-        host, source, fields, data = parts
-        if self.observer.cannot_tell(source, data):
-            self._finding(self.observer.other("unknown", host, source, fields, data))
-        elif not self.check:
-            self._settled(host, source, data, {})
+        for host, source, fields, data in self._told(result, item):
+            if self.observer.cannot_tell(source, data):
+                self._finding(self.observer.other("unknown", host, source, fields, data))
+            elif not self.check:
+                self._settled(host, source, data, {})
 
     def failed(self, result: Any, ignored: bool | None, item: bool = False) -> None:
         """A task failed, or an item of its loop. Whether it was rescued is told by the host's counts at the end."""
-        if not item and is_aggregate(result):
-            return
-        parts = self._parts(result)
-        if parts is None:
-            return
-        host, source, fields, data = parts
-        finding = self.observer.other("error", host, source, fields, data)
-        # what earlier tasks would have made is not there in check mode
-        after = {"after_change": True} if self.check and host in self._changed else {}
-        self._finding({**finding, **after, **({"ignored": True} if ignored or fields.get("ignore_errors") is True else {})})
-        if data.get("changed"):
-            for changed in self.observer.changed(host, source, fields, data):
-                self._finding(changed)
+        for host, source, fields, data in self._told(result, item):
+            finding = self.observer.other("error", host, source, fields, data)
+            # what earlier tasks would have made is not there in check mode
+            after = {"after_change": True} if self.check and host in self._changed else {}
+            self._finding({**finding, **after, **({"ignored": True} if ignored or fields.get("ignore_errors") is True else {})})
+            if data.get("changed"):
+                self._findings(self.observer.changed(host, source, fields, data))
 
     def unreachable(self, result: Any) -> None:
         """A host was not reached."""
-        parts = self._parts(result)
-        if parts is not None:
-            host, source, fields, data = parts
+        for host, source, fields, data in self._told(result, item=True):
             self._finding(self.observer.other("unreachable", host, source, fields, data))
+
+    def lost(self, result: Any, error: Exception) -> None:
+        """A result could not be recorded. Of the error there is only what kind it is: its text may hold what must not be shown."""
+        task = self.observer.text(str(result._task.get_name()))
+        self._write({"type": "lost", "host": result._host.get_name(), "task": task, "error": type(error).__name__})
 
     # --- below --------------------------------------------------------------------------------------------------------
 
-    def _parts(self, result: Any) -> tuple[str, Source, Mapping[str, Any], Mapping[str, Any]] | None:
-        """Host, source, task fields and result, with ansible-core 2.18 as with newer ones."""
+    def _told(self, result: Any, item: bool) -> Iterator[tuple[str, Source, Mapping[str, Any], Mapping[str, Any]]]:
+        """Host, source, task fields and result, with ansible-core 2.18 as with newer ones; nothing for the sum of a loop."""
+        data = _data(result)
+        if not isinstance(data, Mapping) or (not item and is_aggregate(result)):
+            return
         task = result._task
-        data = getattr(result, "result", None)
-        data = result._result if data is None else data
         fields = getattr(result, "task_fields", None)
         fields = result._task_fields if fields is None else fields
-        if not isinstance(data, Mapping):
-            return None
         self.redaction.look_at_files(self.observer.shower.redactor)
         name = str(fields.get("name") or task.get_name()).rsplit(" : ", 1)[-1]
         key = f"{task._uuid} {name}"
@@ -156,7 +148,11 @@ class Recorder:
             if len(self._sources) > 2000:
                 self._sources.clear()
             self._sources[key] = Source.of(task, self.root, name)
-        return result._host.get_name(), self._sources[key], fields, data
+        yield result._host.get_name(), self._sources[key], fields, data
+
+    def _findings(self, findings: Iterator[dict[str, Any]]) -> None:
+        for finding in findings:
+            self._finding(finding)
 
     def _finding(self, finding: dict[str, Any]) -> None:
         if not self.check and finding["kind"] == "executed":
@@ -187,8 +183,6 @@ class Recorder:
     def _write(self, line: Mapping[str, Any]) -> None:
         if self._stream is not None:
             self._stream.write(json.dumps(line, default=str, separators=(",", ":")) + "\n")
-            if line["type"] != "settled":
-                self._stream.flush()
 
 
 def settled_key(host: str, role: str, file: str, task: str, item: str) -> str:
@@ -198,15 +192,18 @@ def settled_key(host: str, role: str, file: str, task: str, item: str) -> str:
 
 def is_aggregate(result: Any) -> bool:
     """Whether this is the sum of a loop, whose items were reported one by one."""
-    task = result._task
-    data = getattr(result, "result", None)
-    data = result._result if data is None else data
+    task, data = result._task, _data(result)
     return bool(
         (task.loop is not None or task.loop_with)
         and isinstance(data, Mapping)
         and isinstance(data.get("results"), list)
         and data["results"]
     )
+
+
+def _data(result: Any) -> Any:
+    data = getattr(result, "result", None)
+    return result._result if data is None else data
 
 
 def repository(folder: Path) -> tuple[Path, dict[str, Any]]:

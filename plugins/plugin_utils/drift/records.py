@@ -20,6 +20,8 @@ class Run:
 
     run: str
     shards: list[str] = field(default_factory=list)
+    #: how many shards there are, as far as a record tells
+    of: int = 0
     playbooks: list[str] = field(default_factory=list)
     started: float = 0.0
     ended: float = 0.0
@@ -91,8 +93,9 @@ def read_run(paths: Iterable[Path], shards: int = 0) -> Run:
         run.problems += [*problems, *_add(run, records, path.name)]
     if run is None:
         raise CannotTell("no_record", "no record was given")
-    if shards and len(run.shards) != shards:
-        run.problems.append(Problem("missing_shard", f"{len(run.shards)} of {shards} shards are there: {', '.join(run.shards)}"))
+    wanted = shards or run.of
+    if wanted and len(run.shards) != wanted:
+        run.problems.append(Problem("missing_shard", f"{len(run.shards)} of {wanted} shards are there: {', '.join(run.shards)}"))
     run.findings = _numbered(sorted(run.findings, key=lambda one: (one["host"], one["resource"], one["file"], one["task"], one["item"])))
     return run
 
@@ -132,6 +135,8 @@ def _add(run: Run, records: list[dict[str, Any]], name: str) -> Iterator[Problem
             run.settled[str(record["at"])] = {"playbook": playbook, "tokens": record["tokens"]}
         elif kind == "finding":
             run.findings.append({**record, "playbook": playbook})
+        elif kind == "lost":
+            yield Problem("not_recorded", f"{record['task']}: {record['error']} while its result was recorded", str(record["host"]))
         elif kind == "end":
             ended += 1
             run.ended = max(run.ended, float(record["ended"]))
@@ -145,6 +150,7 @@ def _about(run: Run, record: Mapping[str, Any]) -> None:
     run.ansible = str(record["ansible"])
     run.dirty = run.dirty or bool(record["dirty"])
     run.start_at = run.start_at or str(record["start_at"])
+    run.of = max(run.of, int(record.get("of") or 0))
     single = (("shards", "shard"), ("playbooks", "playbook"), ("commits", "commit"), ("limit", "limit"))
     for many, one in single:
         values = getattr(run, many)

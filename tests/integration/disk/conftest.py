@@ -7,7 +7,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,13 @@ from sandbox.accelerator import accelerator
 from sandbox.image import ensure_image
 from sandbox.machine import Machine, MachineSpec
 
+from .line import Line
+
 ROOT = Path(__file__).resolve().parents[3]
 CACHE = ROOT / ".dev" / "images"
 MIB = 1 << 20
-#: Test files run in several processes, each with a machine of its own.
-ADDRESS, PORT = "127.0.9.4", 2294 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+#: Tests run in several processes, perhaps of several checkouts, each with a machine of its own.
+ADDRESS, PORT = f"127.9.{os.getpid() >> 8 & 255}.{os.getpid() & 255}", 2294
 
 #: name of a volume → options of the attachment. Few: each costs the emulated machine time at boot and at each daemon-reload.
 VOLUMES: dict[str, dict[str, Any]] = {
@@ -60,23 +62,30 @@ class Guest:
     machine: Machine
     directory: Path
 
+    @cached_property
+    def line(self) -> Line:
+        return Line(self.ssh)
+
     @property
     def ssh(self) -> list[str]:
-        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "ConnectTimeout=60"]
+        options = [
+            "StrictHostKeyChecking=no",
+            "UserKnownHostsFile=/dev/null",
+            "LogLevel=ERROR",
+            "ConnectTimeout=60",
+            "ServerAliveInterval=5",
+        ]
         return ["ssh", "-i", str(self.directory / "key"), "-p", str(PORT), *(f"-o{option}" for option in options), f"admin@{ADDRESS}"]
 
-    def shell(self, text: str, check: bool = True, **options: Any) -> str:
+    def shell(self, text: str, check: bool = True) -> str:
         """Run commands as root; what they said."""
-        done = subprocess.run([*self.ssh, f"sudo bash -c {shlex.quote(text)}"], capture_output=True, check=False, **options)
-        assert not check or done.returncode == 0, done.stderr.decode()
-        return done.stdout.decode().strip()
+        code, output, errors = self.line.ask("bash", text)
+        assert not check or code == 0, errors
+        return str(output).strip()
 
     def call(self, function: str, argument: Any) -> Any:
         """A function of guest.py, run inside."""
-        command = f"cd /opt/test && sudo python3 guest.py {function}"
-        done = subprocess.run([*self.ssh, command], input=json.dumps(argument).encode(), capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr.decode()
-        return json.loads(done.stdout)
+        return self.line.ask(function, argument)
 
     def play(self, *tasks: dict[str, Any], **hostvars: Any) -> list[dict[str, Any]]:
         """Run tasks with ansible over ssh; the result of each. A failing task is a result, too."""
@@ -112,12 +121,14 @@ class Guest:
     def reboot(self) -> None:
         """Start the machine again, and wait until it answers as another boot."""
         before = self.shell("cat /proc/sys/kernel/random/boot_id")
+        self.line.hang_up()
         self.machine.reboot()
         self.wait(before)
 
     def lose_power(self) -> None:
         """Take the power away without a word, give it back, and wait until the machine answers."""
         before = self.shell("cat /proc/sys/kernel/random/boot_id")
+        self.line.hang_up()
         self.machine.kill()
         self.machine.start()
         self.wait(before)
@@ -158,8 +169,20 @@ class Guest:
     def wait(self, before: str = "") -> None:
         """ssh answers, after the boot `before`."""
         for _ in range(600):
-            now = self.shell("cat /proc/sys/kernel/random/boot_id", check=False)
-            if now and now != before:
+            try:
+                if self.shell("cat /proc/sys/kernel/random/boot_id") != before:
+                    return
+                self.line.hang_up()
+            except ConnectionError:
+                assert self.machine.alive, self.machine.exit_reason
+            time.sleep(0.5)
+        raise AssertionError("the machine does not answer")
+
+    def unpack(self) -> None:
+        """The code that is tested is inside; waits until the machine lets us in."""
+        command = [*self.ssh, "sudo mkdir -p /opt/test && sudo tar -C /opt/test -xf - && sync"]
+        for _ in range(600):
+            if subprocess.run(command, input=_code(), capture_output=True, check=False).returncode == 0:
                 return
             assert self.machine.alive, self.machine.exit_reason
             time.sleep(0.5)
@@ -187,11 +210,11 @@ def started(directory: Path) -> Iterator[Guest]:
         machine.attach(volume_id(name), guest.file(name), **options)
     machine.start()
     try:
-        guest.wait()
-        unpack = "sudo mkdir -p /opt/test && sudo tar -C /opt/test -xf - && sync"
-        subprocess.run([*guest.ssh, unpack], input=_code(), check=True)
+        guest.unpack()
         yield guest
     finally:
+        if "line" in vars(guest):
+            guest.line.hang_up()
         machine.kill()
 
 
@@ -215,10 +238,11 @@ def _machine(directory: Path) -> Machine:
 
 
 def _code() -> bytes:
-    """The engine, the disk code and guest.py as a tar archive: guest.py, and the packages by their full names."""
+    """The engine, the disk code and guest.py as a tar archive: guest.py with what it imports, and the packages by their full names."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        tar.add(Path(__file__).parent / "guest.py", "guest.py")
+        for name in ("guest.py", "cuts.py"):
+            tar.add(Path(__file__).parent / name, name)
         for part in ("engine", "disk"):
             for path in sorted((ROOT / "plugins/module_utils" / part).glob("*.py")):
                 tar.add(path, f"ansible_collections/steadfast/ec2/plugins/module_utils/{part}/{path.name}")

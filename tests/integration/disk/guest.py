@@ -2,32 +2,40 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Runs inside the test machine: the disk target without Ansible, many cases in one go, and killed where a test says so.
 
-Usage: guest.py FUNCTION; the argument comes in and the answer goes out as JSON.
+Usage: guest.py serve; calls come in and answers go out as lines of JSON. Each call is a process of its own.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import traceback
 import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cuts
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk import info
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.apply import Runner
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.devices import find
+from ansible_collections.steadfast.ec2.plugins.module_utils.disk.freeze_target import FreezeTarget
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.machine import Machine
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.state import Desired
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.target import DiskTarget, report
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import SteadfastError
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.plan import Plan, Step
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.reconcile import reconcile
+
+#: What a run that was killed was about to do.
+NEXT_STEP = Path("/run/next-step")
 
 
 class Quick(DiskTarget):
@@ -53,6 +61,7 @@ class _Counting(Runner):
 
     def one(self, step: Step) -> None:
         if self.left[0] == 0:
+            NEXT_STEP.write_text(step.verb)
             os.kill(os.getpid(), signal.SIGKILL)
         self.left[0] -= 1
         super().one(step)
@@ -72,6 +81,11 @@ def runs(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [outcome(Desired(**case)) for case in cases]
 
 
+def foretold(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same in check mode."""
+    return [outcome(Desired(**case), check_mode=True) for case in cases]
+
+
 def four_ways(case: dict[str, Any]) -> list[dict[str, Any]]:
     """A declaration checked, applied, applied again and checked again."""
     return [outcome(Desired(**case), check_mode=checked) for checked in (True, False, False, True)]
@@ -86,9 +100,8 @@ def prepared(volume: str, commands: str) -> None:
     """A disk of zeros, then the commands, in which $d is the disk; the kernel knows its partitions."""
     disk = device(volume)
     with open(disk, "r+b") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        file.write(bytes(size))
+        # the host does it: writing as many zeros keeps an emulated processor busy
+        fcntl.ioctl(file, cuts.BLKZEROOUT, struct.pack("QQ", 0, file.seek(0, os.SEEK_END)))
     shell(f"d={disk}; blockdev --rereadpt $d; {commands}\nsync; udevadm settle; blockdev --rereadpt $d || true; udevadm settle")
 
 
@@ -161,32 +174,39 @@ def fill(path: str) -> None:
     shell(
         f"""mkdir -p {path}/sub/deep '{path}/with blank'; cd {path}
         echo one >one; ln one sub/hardlink; ln -s ../one sub/link; head -c 300000 /dev/urandom >'with blank/random'
-        truncate -s 5M sparse; printf x >>sparse; mkfifo fifo; touch -d 2001-02-03 one; chown 33:33 sub one; chmod 2750 sub
+        truncate -s 1M sparse; printf x >>sparse; mkfifo fifo; touch -d 2001-02-03 one; chown 33:33 sub one; chmod 2750 sub
         setfattr -n user.note -v hello one 2>/dev/null || python3 -c "import os; os.setxattr('one', 'user.note', b'hello')" """
     )
 
 
+def killed(desired: Desired, steps: int) -> str:
+    """A run that is killed after so many steps; the step that it was about to take, "" where it came to its end."""
+    NEXT_STEP.write_text("")
+    child = os.fork()
+    if child == 0:
+        target = Quick(desired, Machine())
+        target.steps = steps
+        reconcile(target, False)
+        os._exit(0)
+    os.waitpid(child, 0)
+    return NEXT_STEP.read_text()
+
+
 def killed_move(case: dict[str, Any]) -> dict[str, Any]:
-    """A move killed after so many steps, then run to its end; what was there before and after."""
+    """A move that is killed after so many steps, again and again, then run to its end; what was there before and after."""
     path, volume = case["path"], case["volume"]
     desired = Desired(volume=volume, path=path, content="move", timeout=20)
     shutil.rmtree(path, ignore_errors=True)
     fill(path)
     wanted = tree(path)
-    child = os.fork()
-    if child == 0:
-        target = Quick(desired, Machine())
-        target.steps = case["steps"]
-        reconcile(target, False)
-        os._exit(0)
-    status = os.waitpid(child, 0)[1]
+    before = [killed(desired, steps) for steps in case["steps"]]
     if case.get("torn"):
-        shell(f"cd /run/steadfast-disk/*/; {case['torn']}")
+        shell(f"cd $(findmnt -rno TARGET | grep ^/run/steadfast-disk/); {case['torn']}")
     result = outcome(desired, Quick)
     old = sorted(str(entry) for entry in Path(path).parent.glob(f"{Path(path).name}.before-*"))
     aside = Path("/run/steadfast-disk")
     answer = {
-        "killed": os.WIFSIGNALED(status),
+        "before": before,
         "result": result,
         "changed_again": outcome(desired, Quick).get("changed"),
         "same": [tree(place) == wanted for place in (path, *old)],
@@ -215,13 +235,7 @@ def cut_short(cases: list[dict[str, Any]]) -> list[str]:
     shell("sync")
     digests = [tree(case["path"]) for case in cases]
     for case in cases:
-        child = os.fork()
-        if child == 0:
-            target = Quick(_declared(case), Machine())
-            target.steps = case["steps"]
-            reconcile(target, False)
-            os._exit(0)
-        os.waitpid(child, 0)
+        killed(_declared(case), case["steps"])
     return digests
 
 
@@ -249,6 +263,44 @@ def finished(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
         outcome(replace(desired, state="absent"), Quick)
         shell(f"rm -rf {case['path']} {' '.join(old)}")
     return answers
+
+
+def power_cuts(case: dict[str, Any]) -> dict[str, Any]:
+    """A move to a blank volume, and for each moment in which the power may go: what the next run makes of it."""
+    home, volume = cuts.Disk(device(case["home"])), cuts.Disk(device(case["volume"]))
+    desired = Desired(volume=case["volume"], path=cuts.SITE, content="move", keep_old=case["keep_old"], timeout=20)
+    recorder = cuts.Recorder(home, volume, tuple(case["early"]))
+    prepared(case["volume"], "")
+    wrong = {}
+    with cuts.own_disk(home, fill, shell) as table:
+        wanted = {"error": None, "again": [], "trees": [tree(cuts.SITE)] * (2 if case["keep_old"] else 1)}
+        wanted |= {"is_mount": True, "names": [], "lines": 1, "foreign": True}
+        cuts.recorded(desired, Quick, recorder)
+        for number, (moment, *disks) in enumerate(recorder.cuts):
+            cuts.booted(recorder, *disks)
+            found = _after_a_cut(desired, table)
+            if found != wanted:
+                wrong[f"{number}: {moment}"] = found
+        cuts.off(volume, home)
+    prepared(case["volume"], "")
+    prepared(case["home"], "")
+    return {"cuts": [moment for moment, *_disks in recorder.cuts], "wrong": wrong, "wanted": wanted}
+
+
+def _after_a_cut(desired: Desired, table: bytes) -> dict[str, Any]:
+    first, again = outcome(desired, Quick), outcome(desired, Quick, check_mode=True)
+    old = sorted(str(entry) for entry in Path(cuts.HOME).glob("site.before-*"))
+    lines = Path("/etc/fstab").read_text().splitlines()
+    own = [line for line in lines if f" {cuts.SITE} " in line]
+    return {
+        "error": first.get("msg"),
+        "again": again.get("plan"),
+        "trees": [tree(place) for place in (cuts.SITE, *old)],
+        "is_mount": os.path.ismount(cuts.SITE),
+        "names": sorted(name for name in [*os.listdir(cuts.SITE), *os.listdir(cuts.HOME)] if ".steadfast" in name),
+        "lines": len(own),
+        "foreign": [line for line in lines if line not in own] == table.decode().splitlines(),
+    }
 
 
 def erased(case: dict[str, Any]) -> dict[str, Any]:
@@ -282,16 +334,57 @@ def full(case: dict[str, Any]) -> dict[str, Any]:
     return {"msg": answer.get("msg", "it was done"), "same": same, "drafts": drafts}
 
 
+def frozen_by_the_dead(case: dict[str, Any]) -> dict[str, Any]:
+    """A run that freezes and is killed: whether a file can be written all the same, and what thawing twice says."""
+    child = os.fork()
+    if child == 0:
+        reconcile(FreezeTarget([case["path"]], "frozen", 2, Machine()), False)
+        os.kill(os.getpid(), signal.SIGKILL)
+    killed = os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    Path(case["path"], "after").write_text("after")
+    said: list[str | None] = []
+    for _ in range(2):
+        try:
+            reconcile(FreezeTarget([case["path"]], "thawed", 60, Machine()), False)
+            said.append(None)
+        except SteadfastError as error:
+            said.append(error.code)
+    return {"killed": killed, "written": Path(case["path"], "after").read_text() == "after", "msg": said}
+
+
 def shown(names: dict[str, str]) -> dict[str, Any]:
     """What disk_info shows."""
     return info.look(Machine(), names, True)
 
 
-def main() -> None:
-    """Call the function that was named."""
-    sys.path.insert(0, str(Path(__file__).parent))
-    print(json.dumps(globals()[sys.argv[1]](json.load(sys.stdin))))
+def bash(text: str) -> tuple[int, str, str]:
+    """Any commands: exit code, output, errors."""
+    done = subprocess.run(["bash", "-c", text], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def serve() -> None:
+    """Answer one call after the other, until nobody is there any more."""
+    answers = os.dup(1)
+    os.dup2(2, 1)  # what programs say is no answer
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            _answered(answers, *json.loads(line))
+            os._exit(0)
+        if os.waitpid(child, 0)[1] != 0:
+            os.write(answers, b'{"error": "it was killed"}\n')
+
+
+def _answered(answers: int, function: str, argument: Any) -> None:
+    try:
+        said = {"answer": globals()[function](argument)}
+    except BaseException:  # a test wants to see it, whatever it is
+        said = {"error": traceback.format_exc()}
+    data = json.dumps(said).encode() + b"\n"
+    while data:
+        data = data[os.write(answers, data) :]
 
 
 if __name__ == "__main__":
-    main()
+    serve()

@@ -56,11 +56,12 @@ def holds(runs: list[dict[str, Any]]) -> None:
 def test_every_disk_that_is_not_blank_is_refused_and_not_a_byte_of_it_changes(guest: Guest) -> None:
     """The refusal says what was found; the checksum over the whole device stays."""
     states = {name: commands for name, (commands, _) in REFUSED.items()}
+    before = guest.shell("cat /etc/fstab; ls -d /srv/*", check=False)
     answers = guest.call("refused", {"volume": volume_id("scratch"), "path": "/srv/refused", "states": states})
     wrong = {name: answer["msg"] for name, answer in answers.items() if not re.search(REFUSED[name][1], answer["msg"])}
     assert wrong == {}
     assert [name for name, answer in answers.items() if not answer["untouched"]] == []
-    assert "/srv/" not in guest.shell("cat /etc/fstab; ls -d /srv/*", check=False)
+    assert guest.shell("cat /etc/fstab; ls -d /srv/*", check=False) == before
 
 
 def test_other_disks_are_refused_with_what_is_there(guest: Guest) -> None:
@@ -121,6 +122,26 @@ def test_a_larger_volume_is_grown_while_it_is_used(guest: Guest) -> None:
     assert runs[3]["disk"]["size"] == 400 * MIB
 
 
+def test_options_in_force_are_those_of_the_next_boot(guest: Guest) -> None:
+    """A default of the superblock, and what mount(8) makes of `user`: asked for once, and as fstab mounts it nothing is left to change."""
+    guest.shell("tune2fs -e remount-ro $(findmnt -no SOURCE /srv/blank); umount /srv/blank; mount /srv/blank")
+    wanted = {**BLANK, "options": ["user", "errors=remount-ro", "nofail"]}
+    holds(guest.call("four_ways", wanted))
+    guest.shell("umount /srv/blank; mount /srv/blank")
+    (mounted,) = guest.call("foretold", [wanted])
+    assert mounted["plan"] == []
+    assert "noexec" in mounted["disk"]["options"]
+
+
+def test_a_larger_volume_is_not_grown_where_it_is_read_only(guest: Guest) -> None:
+    """It is told of, and grown as soon as it is writable again."""
+    guest.machine.resize(volume_id("blank"), 440 * MIB)
+    read_only, again, writable = guest.call("runs", [*2 * [{**BLANK, "options": ["ro", "nofail"]}], BLANK])
+    assert (read_only["changed"], again["changed"]) == (True, False)
+    assert "read-only is not grown" in again["notes"][0]
+    assert [change["kind"] for change in writable["plan"]] == ["partition", "fstab", "mount", "filesystem"]
+
+
 def test_filesystems_that_are_there_are_mounted_as_they_are(guest: Guest) -> None:
     """On the whole disk or in a partition that somebody else made: nothing is made, and the files are there."""
     answers = guest.call("adopted", {"volume": volume_id("scratch"), "path": "/srv/adopted", "states": ADOPTED})
@@ -139,31 +160,56 @@ def test_content_is_refused_until_it_is_decided_and_nobody_works_there(guest: Gu
     assert re.search(r"sleep 900 \(pid \d+, user root\): /srv/move", busy["msg"])
 
 
+#: how many steps each run may do until it is killed, the next one going on from there; what it was about to do
 KILLED: list[dict[str, Any]] = [
-    {"steps": 1},  # the partition is in the table
-    {"steps": 3},  # the filesystem is made
-    {"steps": 5},  # it is mounted aside
-    {"steps": 6},  # the copy is made
-    {"steps": 6, "torn": "cd .steadfast-move.partial && rm -f one && truncate -s 100 'with blank/random'"},
-    {"steps": 7},  # the copy is verified
-    {"steps": 8},  # the directory is renamed aside
-    {"steps": 8, "torn": "mv .steadfast-move/sub ."},  # some of the copy is at the top
-    {"steps": 9},  # all of it is
-    {"steps": 10},  # it is no longer mounted aside
-    {"steps": 12},  # fstab has its line
-    {"steps": 13},  # systemd knows it
+    # what a step has just written is all that the next run finds
+    {
+        "steps": [1, 1, 1, 2, 3, 4, 2, 1, 2, 2],
+        "before": [
+            "wait_for_partition",
+            "wait_for_link",
+            "copy_content",
+            "verify_content",
+            "switch_content",
+            "promote_content",
+            "umount",
+            "make_directory",
+            "daemon_reload",
+            "mount",
+        ],
+    },
+    # the others: nothing was done yet, or only waited for
+    {"steps": [0, 2, 2, 7], "before": ["sfdisk", "mkfs.ext4", "mount_aside", "write_fstab"]},
+    {
+        "steps": [6],
+        "before": ["verify_content"],
+        "torn": "cd .steadfast-move.partial && rm -f one && truncate -s 100 'with blank/random'",
+    },
+    {"steps": [8], "before": ["promote_content"], "torn": "mv .steadfast-move/sub ."},  # some of the copy is at the top
 ]
 
 
 def test_a_move_that_is_killed_anywhere_loses_and_doubles_nothing(guest: Guest) -> None:
-    """Killed with SIGKILL after each step, run again: all files are on the volume, and once more in the old copy."""
-    answers = guest.call("killed_moves", [{"volume": volume_id("scratch"), "path": "/srv/move", **case} for case in KILLED])
-    for case, answer in zip(KILLED, answers, strict=True):
-        assert answer.pop("killed"), case
+    """Killed with SIGKILL before each of its steps, run again: all files are on the volume, and once more in the old copy."""
+    case = {"volume": volume_id("scratch"), "path": "/srv/move", "content": "move"}
+    guest.shell("mkdir -p /srv/move; touch /srv/move/file")
+    (planned,) = guest.call("foretold", [case])
+    steps = [step for change in planned["plan"] for step in change["steps"]]
+    assert {step for one in KILLED for step in one["before"]} == set(steps), steps
+    answers = guest.call("killed_moves", [{"volume": case["volume"], "path": case["path"], **one} for one in KILLED])
+    for one, answer in zip(KILLED, answers, strict=True):
         result = answer.pop("result")
-        assert "error" not in result, (case, result)
-        wanted = {"changed_again": False, "same": [True, True], "is_mount": True, "marks": [], "aside": [], "lines": 1}
-        assert (case, answer) == (case, wanted)
+        assert "error" not in result, (one, result)
+        wanted = {
+            "before": one["before"],
+            "changed_again": False,
+            "same": [True, True],
+            "is_mount": True,
+            "marks": [],
+            "aside": [],
+            "lines": 1,
+        }
+        assert (one, answer) == (one, wanted)
 
 
 def test_a_busy_mount_is_left_alone_and_its_users_are_named(guest: Guest) -> None:
@@ -177,6 +223,7 @@ def test_a_busy_mount_is_left_alone_and_its_users_are_named(guest: Guest) -> Non
     assert guest.shell("cat /etc/fstab") == before
 
 
+@pytest.mark.long
 def test_the_role_mounts_by_declared_name_and_detaches(guest: Guest) -> None:
     """An unknown name is refused with those that exist, and foretold in check mode; an NVMe disk with 4096-byte sectors is made."""
     name, tasks = "ansible.builtin.include_role", {"name": "steadfast.ec2.data_disk"}
@@ -200,9 +247,34 @@ def test_the_role_mounts_by_declared_name_and_detaches(guest: Guest) -> None:
     assert "/srv/nvme" not in guest.shell("cat /etc/fstab; cat /proc/mounts")
 
 
-def test_mounts_are_back_after_a_reboot_and_a_missing_volume_does_not_keep_it_from_booting(guest: Guest) -> None:
-    """fstab does it, without us; `nofail` lets the machine up when a volume is gone."""
-    guest.shell("echo 'UUID=00000000-dead-4000-8000-000000000000 /mnt ext4 defaults,nofail,x-systemd.device-timeout=5s 0 2' >>/etc/fstab")
+#: lines of others: a disk that is not there, in four fields; a line of one field; bytes that are no UTF-8
+FOREIGN = "UUID=00000000-dead-4000-8000-000000000000 /mnt ext4 nofail,x-systemd.device-timeout=5s\\n\\tgarbage\\n# caf\\xe9 \\t\\n"
+SERVICE = (
+    "[Unit]\\nRequiresMountsFor={0}\\n[Service]\\nType=oneshot\\nRemainAfterExit=yes\\nExecStart=/bin/true\\n"
+    "[Install]\\nWantedBy=multi-user.target\\n"
+)
+
+
+@pytest.mark.long
+def test_mounts_are_back_after_a_reboot_whatever_else_is_wrong(guest: Guest) -> None:
+    """Lines of others stay to the byte and do not stop the boot; a disk with another name is found; services wait for their mounts."""
+    write, needs = "printf '{1}' >/etc/systemd/system/{0}.service", {"waits": "/srv/blank", "lacks": "/mnt"}
+    services = [write.format(name, SERVICE.format(path)) for name, path in needs.items()]
+    guest.call("runs", [BLANK])
+    guest.shell(f"echo kept >/srv/blank/file; printf '{FOREIGN}' >>/etc/fstab; {'; '.join(services)}; systemctl enable waits lacks")
+    others = "grep -av /srv/blank /etc/fstab | md5sum"
+    before, source = guest.shell(others), guest.shell("findmnt -no SOURCE /srv/blank")
+    again, gone = guest.call("runs", [{**BLANK, "options": ["nofail", "noatime"]}, {**BLANK, "state": "unmounted"}])
+    for name in ("blank", "scratch"):
+        guest.machine.detach(volume_id(name))
+    for name in ("scratch", "blank"):
+        guest.machine.attach(volume_id(name), guest.file(name))
     guest.reboot()
-    assert guest.shell("cat /srv/blank/file") == "kept"
-    assert guest.shell("systemctl is-active ssh") == "active"
+    assert (again.get("changed"), gone.get("changed")) == (True, True), (again, gone)
+    assert guest.shell("cat /srv/blank/file; systemctl is-active ssh waits") == "kept\nactive\nactive"
+    assert guest.shell("systemctl is-active lacks", check=False) != "active"
+    assert guest.shell("findmnt -no SOURCE /srv/blank") != source
+    assert guest.shell(others) == before
+    (after,) = guest.call("runs", [{**BLANK, "options": ["nofail", "noatime"]}])
+    guest.shell("systemctl disable waits lacks; sed -i '/dead\\|garbage\\|caf/d' /etc/fstab")
+    assert after.get("changed") is False, after

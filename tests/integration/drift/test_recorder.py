@@ -1,15 +1,20 @@
 # Copyright (c) steadfast.ec2 contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the callback records of real runs, of every way in which a task can come to something."""
+"""What the callback records of a real run, of every way in which a task can come to something: one run, which many tests judge."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.drift import Checks, directory_task
+import pytest
+from ansible.constants import DEFAULT_VAULT_ID_MATCH
+from ansible.parsing.vault import VaultLib, VaultSecret
+
+from tests.support.drift import Checks, Outcome, directory_task, setting_task
 
 SECRETS = {
     "of a vaulted value": "inline-SECRET-b1946a",
@@ -20,149 +25,166 @@ SECRETS = {
     "of a private key": "keyline-SECRET-0123456789",
     "of a no_log item": "item-SECRET-fedcba",
 }
+PASSWORD = b"open sesame"
 
 
-def findings(checks: Checks) -> list[dict[str, Any]]:
-    """What the last run recorded."""
-    lines = [json.loads(line) for line in checks.records()[-1].read_text().splitlines()]
-    return [line for line in lines if line["type"] == "finding"]
+@dataclass(frozen=True)
+class Gallery:
+    """A run of a playbook with one play for each subject."""
+
+    checks: Checks
+    outcome: Outcome
+
+    def of(self, file: str) -> list[dict[str, Any]]:
+        """The findings of one playbook."""
+        return [one for one in self.outcome.report["findings"] if one["file"] == file]
 
 
-def test_every_way_a_task_can_end_is_recorded_once(checks: Checks) -> None:
-    """Loops by item, handlers, includes, delegated, run_once, rescued, async and check_mode: false, each with its own kind."""
+def sealed(text: str) -> str:
+    """The text as ansible-vault would encrypt it."""
+    return VaultLib([(DEFAULT_VAULT_ID_MATCH, VaultSecret(PASSWORD))]).encrypt(text).decode()
+
+
+def ways(place: Path) -> dict[str, Any]:
+    """A play in which tasks come to all that tasks can come to."""
+    only_h1 = {"when": "inventory_hostname == 'h1'"}
+    return {
+        "hosts": "h1:h2",
+        "tasks": [
+            setting_task(place / "plain-{{ inventory_hostname }}", name="Plain", notify="Handler"),
+            setting_task(place / "{{ item }}", name="Loop", loop=["a", "b"], run_once=True),
+            setting_task(place / "{{ item }}", name="Skipped items", loop=["a"], when="item == 'z'"),
+            {"name": "Include", "ansible.builtin.include_tasks": "included.yml", **only_h1},
+            setting_task(place / "delegated", name="Delegated", delegate_to="h2", **only_h1),
+            {"name": "Command", "ansible.builtin.command": f"curl https://u:{SECRETS['of an address']}@host/", **only_h1},
+            setting_task(place / "really-{{ inventory_hostname }}", name="Really run", check_mode=False),
+            {"name": "Async", "ansible.builtin.command": "true", "async": 300, "poll": 1, **only_h1},
+            {
+                "name": "Block",
+                "block": [{"name": "Rescued", "ansible.builtin.fail": {"msg": "no"}}],
+                "rescue": [{"name": "Rescue", "ansible.builtin.debug": {"msg": "yes"}}],
+            },
+            {"name": "Ignored", "ansible.builtin.fail": {"msg": "never mind"}, "ignore_errors": True},
+            setting_task(place / "silenced", name="Silenced", changed_when=False),
+            {"name": "No change of a system", "ansible.builtin.add_host": {"name": "h1"}},
+        ],
+        "handlers": [setting_task(place / "handled", name="Handler")],
+    }
+
+
+def free(place: Path) -> dict[str, Any]:
+    """A play in which h2 waits at its first task until h1 is at its last one."""
+    return {
+        "hosts": "h1:h2",
+        "strategy": "free",
+        "tasks": [
+            setting_task(place / "0-{{ inventory_hostname }}", name="Task 0"),
+            setting_task(place / "1-{{ inventory_hostname }}", name="Task 1", after="{{ go if inventory_hostname == 'h2' else place }}"),
+            setting_task(place / "2-{{ inventory_hostname }}", name="Task 2"),
+            setting_task("{{ go }}", name="Go", when="inventory_hostname == 'h1'", check_mode=False),
+        ],
+        "vars": {"go": f"{place}/go", "place": str(place)},
+    }
+
+
+def with_secrets(place: Path) -> str:
+    """A play with a secret in every place where one may stand; as text, since YAML's own tags are not data."""
+    key = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{SECRETS['of a private key']}\n-----END OPENSSH PRIVATE KEY-----\n"
+    content = f"a\n{SECRETS['of copied content']} {{{{ of_value }}}}\n"
+    address = f"u = postgres://u:{SECRETS['of an address']}@db/\nfine\n"
+    tasks = [
+        {"name": "Copy", "ansible.builtin.copy": {"content": content, "dest": f"{place}/copy"}},
+        setting_task(f"{place}/shown.pem", key, name="Key"),
+        setting_task(f"{place}/nolog", SECRETS["of a no_log task"], name="No log", no_log=True),
+        setting_task(f"{place}/{{{{ item }}}}", name="Items", no_log=True, loop=[SECRETS["of a no_log item"]]),
+        {"name": "Link", "ansible.builtin.file": {"src": "{{ of_file }}", "dest": f"{place}/link", "state": "link", "force": True}},
+        setting_task(f"{place}/shown.conf", address, name="Shown"),
+    ]
+    value = "\n".join(f"      {line}" for line in sealed(SECRETS["of a vaulted value"]).splitlines())
+    return f"- hosts: h1\n  gather_facts: false\n  vars:\n    of_value: !vault |\n{value}\n  tasks: {json.dumps(tasks)}\n"
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Gallery:
+    """All of it in one run, as a process whose screen is read, too."""
+    checks = Checks(tmp_path_factory.mktemp("gallery"))
     place = checks.place
-    (checks.folder / "included.yml").write_text(json.dumps([directory_task(place / "included", name="Included")]))
-    checks.playbook(
-        {
-            "tasks": [
-                directory_task(place / "plain-{{ inventory_hostname }}", name="Plain", notify="Handler"),
-                directory_task(place / "{{ item }}", name="Loop", loop=["a", "b"], run_once=True),
-                directory_task(place / "{{ item }}", name="Skipped items", loop=["a"], when="item == 'z'"),
-                {"name": "Include", "ansible.builtin.include_tasks": "included.yml", "when": "inventory_hostname == 'h1'"},
-                directory_task(place / "delegated", name="Delegated", delegate_to="h2", when="inventory_hostname == 'h1'"),
-                {"name": "Command", "ansible.builtin.command": "true"},
-                {"name": "Really run", "ansible.builtin.command": "true", "check_mode": False},
-                {"name": "Async", "ansible.builtin.command": "true", "async": 5, "poll": 1},
-                {
-                    "name": "Block",
-                    "block": [{"name": "Rescued", "ansible.builtin.fail": {"msg": "no"}}],
-                    "rescue": [{"name": "Rescue", "ansible.builtin.debug": {"msg": "yes"}}],
-                },
-                {"name": "Ignored", "ansible.builtin.fail": {"msg": "never mind"}, "ignore_errors": True},
-                directory_task(place, mode="0701", name="Silenced", changed_when=False),
-                {"name": "No change of a system", "ansible.builtin.add_host": {"name": "h1"}},
-            ],
-            "handlers": [directory_task(place / "handled", name="Handler")],
-        }
-    )
-    outcome = checks.run()
+    (checks.folder / "vault-password").write_bytes(PASSWORD)
+    (checks.folder / "group_vars").mkdir()
+    (checks.folder / "group_vars" / "all.yml").write_text(sealed(f"of_file: {SECRETS['of a vaulted file']}\n"))
+    (checks.folder / "included.yml").write_text(json.dumps([setting_task(place / "included", name="Included")]))
+    checks.playbook(ways(place), name="ways.yml")
+    checks.playbook(free(place), name="free.yml")
+    (checks.folder / "secrets.yml").write_text(with_secrets(place))
+    (place / "d").mkdir(mode=0o755)
+    checks.playbook({"hosts": "h1", "tasks": [directory_task(place / "d", mode="0700")]}, name="attributes.yml")
+    above = [{"name": "More above", "ansible.builtin.debug": {"msg": "x"}}]
+    for folder, more in (("one", []), ("two", above)):
+        (checks.folder / folder).mkdir()
+        checks.playbook({"hosts": "h1", "tasks": [*more, setting_task(place / "moved")]}, name=f"{folder}/moved.yml")
+    books = ("ways.yml", "free.yml", "secrets.yml", "attributes.yml", "one/moved.yml", "two/moved.yml")
+    shown = {"STEADFAST_DRIFT_SHOW_TEXT": f"{place}/shown*"}
+    outcome = checks.run("--vault-password-file", "vault-password", *books, process=True, **shown)
+    assert outcome.report, outcome.text
+    return Gallery(checks, outcome)
+
+
+def test_every_way_a_task_can_end_is_recorded_once(gallery: Gallery) -> None:
+    """Loops by item, handlers, includes, delegated, run_once, rescued, async and check_mode: false, each with its own kind."""
+    outcome, findings = gallery.outcome, [*gallery.of("ways.yml"), *gallery.of("included.yml")]
     assert outcome.code == 1, outcome.text
-    found = Counter((one["kind"], one["task"], one["host"], one["item"]) for one in outcome.report["findings"])
+    found = Counter((one["kind"], one["task"], one["host"], one["item"]) for one in findings)
     both = [
         ("drift", "Plain"),
-        ("unknown", "Command"),
         ("executed", "Really run"),
-        ("unknown", "Async"),
         ("rescued", "Rescued"),
         ("error", "Ignored"),
         ("hidden", "Silenced"),
         ("consequence", "Handler"),
     ]
+    alone = [("unknown", "Command"), ("unknown", "Async"), ("drift", "Included"), ("drift", "Delegated")]
     expected = Counter((kind, task, host, "") for kind, task in both for host in ("h1", "h2"))
-    expected.update(
-        [("drift", "Loop", "h1", "a"), ("drift", "Loop", "h1", "b"), ("drift", "Included", "h1", ""), ("drift", "Delegated", "h1", "")]
-    )
+    once = [("drift", "Loop", "a"), ("drift", "Loop", "b"), *((kind, task, "") for kind, task in alone)]
+    expected.update((kind, task, "h1", item) for kind, task, item in once)
     assert found == expected
-    (delegated,) = [one for one in outcome.report["findings"] if one["task"] == "Delegated"]
+    (delegated,) = [one for one in findings if one["task"] == "Delegated"]
     assert delegated["delegated_to"] == "h2"
     assert outcome.codes == {"unknown", "failed"}
     assert {one["text"].split(" ")[0] for one in outcome.report["problems"]} == {"Command", "Async", "Ignored"}
 
 
-def test_attributes_have_expected_and_actual(checks: Checks) -> None:
+def test_attributes_have_expected_and_actual(gallery: Gallery) -> None:
     """A stock module's diff becomes attributes; the finding says where the task stands."""
-    (checks.place / "d").mkdir(mode=0o755)
-    checks.playbook({"hosts": "h1", "tasks": [directory_task(checks.place / "d", mode="0700")]})
-    (finding,) = checks.run().of("drift")
+    (finding,) = gallery.of("attributes.yml")
     assert [{name: one[name] for name in ("path", "expected", "actual")} for one in finding["attributes"]] == [
         {"path": "mode", "expected": "0700", "actual": "0755"}
     ]
-    assert (finding["file"], finding["resource"]) == ("site.yml", str(checks.place / "d"))
+    assert finding["resource"] == str(gallery.checks.place / "d")
     assert finding["line"] > 1
 
 
-def test_the_fingerprint_stays_when_lines_move_and_the_checkout_does(checks: Checks, tmp_path: Path) -> None:
-    """The same finding in the next run, after an edit above it, has the same fingerprint."""
-    checks.playbook({"hosts": "h1", "tasks": [directory_task(checks.place / "d")]})
-    (first,) = checks.run().of("drift")
-    debug = {"name": "More above", "ansible.builtin.debug": {"msg": "x"}}
-    checks.playbook({"hosts": "h1", "tasks": [debug, directory_task(checks.place / "d")]})
-    (second,) = checks.run().of("drift")
+def test_the_fingerprint_stays_when_lines_move_and_the_checkout_does(gallery: Gallery) -> None:
+    """The same finding from another folder, after an edit above it, has the same fingerprint."""
+    lines = [json.loads(line) for line in gallery.checks.records()[-1].read_text().splitlines()]
+    first, second = (line for line in lines if line.get("file") == "moved.yml")
     assert second["line"] > first["line"]
     assert second["fingerprint"] == first["fingerprint"]
 
 
-def test_a_play_in_check_mode_is_a_check_by_itself(checks: Checks) -> None:
-    """Whoever enables the callback for a playbook whose plays are in check mode needs no --check."""
-    checks.playbook({"hosts": "h1", "check_mode": True, "tasks": [directory_task(checks.place / "d")]})
-    environment = {"ANSIBLE_CALLBACKS_ENABLED": "steadfast.ec2.drift", "STEADFAST_DRIFT_DIR": str(checks.state)}
-    assert checks.play("site.yml", **environment).returncode == 0
-    assert not (checks.place / "d").exists()
-    assert checks.use("evaluate").code == 2
-
-
-def test_free_strategy_does_not_mix_hosts(tmp_path: Path) -> None:
+def test_free_strategy_does_not_mix_hosts(gallery: Gallery) -> None:
     """With `strategy: free` hosts are at different tasks at the same time; each finding has its own host, task and resource."""
-    checks = Checks(tmp_path, [f"h{n}" for n in range(6)])
-    tasks = [directory_task(checks.place / f"{n}-{{{{ inventory_hostname }}}}", name=f"Task {n}") for n in range(3)]
-    slow = {"name": "Wait", "ansible.builtin.command": "sleep 0.{{ inventory_hostname[1] }}", "check_mode": False, "changed_when": False}
-    checks.playbook({"strategy": "free", "tasks": [tasks[0], slow, *tasks[1:]]})
-    found = checks.run().of("drift")
-    assert Counter(Path(one["resource"]).name for one in found) == Counter(f"{n}-h{h}" for n in range(3) for h in range(6))
+    found = [one for one in gallery.of("free.yml") if one["kind"] == "drift"]
+    assert Counter(Path(one["resource"]).name for one in found) == Counter(f"{n}-h{h}" for n in range(3) for h in (1, 2))
     assert all(one["task"] == f"Task {Path(one['resource']).name[0]}" and one["resource"].endswith(one["host"]) for one in found)
 
 
-def test_no_secret_is_in_any_output(checks: Checks) -> None:
+def test_no_secret_is_in_any_output(gallery: Gallery) -> None:
     """Vaults, no_log, contents, addresses and keys: byte by byte, in no record, report, state file, nor on the screen."""
-    vault = checks.folder / "vault-password"
-    vault.write_text("open sesame")
-    options = ["--vault-password-file", str(vault)]
-    (checks.folder / "group_vars").mkdir()
-    whole = checks.folder / "group_vars" / "all.yml"
-    whole.write_text(f"of_file: {SECRETS['of a vaulted file']}\n")
-    checks.call("ansible-vault", "encrypt", *options, whole)
-    inline = checks.call("ansible-vault", "encrypt_string", *options, SECRETS["of a vaulted value"]).stdout
-    place = checks.place
-    key = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{SECRETS['of a private key']}\n-----END OPENSSH PRIVATE KEY-----\n"
-    tasks = [
-        {
-            "name": "Copy",
-            "ansible.builtin.copy": {"content": f"a\n{SECRETS['of copied content']} {{{{ of_value }}}}\n", "dest": f"{place}/copy"},
-        },
-        {"name": "Key", "ansible.builtin.copy": {"content": key, "dest": f"{place}/shown.pem"}},
-        {"name": "No log", "no_log": True, "ansible.builtin.copy": {"content": SECRETS["of a no_log task"], "dest": f"{place}/nolog"}},
-        {
-            "name": "Items",
-            "no_log": True,
-            "ansible.builtin.file": {"path": f"{place}/{{{{ item }}}}", "state": "touch"},
-            "loop": [SECRETS["of a no_log item"]],
-        },
-        {"name": "Link", "ansible.builtin.file": {"src": "{{ of_file }}", "dest": f"{place}/link", "state": "link", "force": True}},
-        {
-            "name": "Shown",
-            "ansible.builtin.copy": {"content": f"u = postgres://u:{SECRETS['of an address']}@db/\nfine\n", "dest": f"{place}/shown.conf"},
-        },
-        {"name": "Command", "ansible.builtin.command": f"curl https://u:{SECRETS['of an address']}@host/"},
-    ]
-    value = "\n".join(f"      {line}" for line in inline.splitlines()[1:])
-    book = f"- hosts: h1\n  gather_facts: false\n  vars:\n    of_value: !vault |\n{value}\n  tasks: {json.dumps(tasks)}\n"
-    (checks.folder / "site.yml").write_text(book)
-    outcome = checks.run(*options, STEADFAST_DRIFT_SHOW_TEXT=f"{place}/shown*")
-    assert len(outcome.of("drift")) == 6, outcome.text
-    (checks.folder / "screen.log").write_text(outcome.text)
-    written = [checks.folder / "screen.log", *(path for path in checks.state.rglob("*") if path.is_file())]
-    assert len(written) >= 9
-    content = {path.name: path.read_bytes() for path in written}
+    state = gallery.checks.state
+    assert len([one for one in gallery.of("secrets.yml") if one["kind"] == "drift"]) == 6, gallery.outcome.text
+    content = {path.name: path.read_bytes() for path in state.rglob("*") if path.is_file()}
+    assert len(content) >= 8
+    content["the screen"] = gallery.outcome.text.encode()
     assert [(name, what) for name, text in content.items() for what, secret in SECRETS.items() if secret.encode() in text] == []
     assert b"fine" in content["report.json"]  # so lines of allowed files are there, and only the secret is not
-    assert {path.stat().st_mode & 0o077 for path in checks.state.rglob("*")} == {0}
+    assert {path.stat().st_mode & 0o077 for path in state.rglob("*")} == {0}

@@ -18,6 +18,13 @@ from tests.support.sandbox import CHECKOUT, Sandbox, api_only_sandbox
 
 TOOLS = Path(sys.executable).parent
 
+#: A module and its options.
+Step = tuple[str, dict[str, Any]]
+
+
+#: In a story, a step that only looks.
+LOOK = "security_group_info"
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -68,6 +75,17 @@ class Playbook:
         assert "WARNING" not in done.stdout + done.stderr, done.stdout + done.stderr
         return self._answers(json.loads(written.read_text()), self.sandbox.calls(since))
 
+    def four_ways(self, label: str, steps: list[Step]) -> None:
+        """Each step as check → apply → apply → check: changed = yes, yes, no, no, and what check mode predicts is what is done."""
+        tasks = [
+            {f"steadfast.ec2.{module}": options, "check_mode": check, "diff": True}
+            for module, options in steps
+            for check in (True, False, False, True)
+        ]
+        answers = self.run(tasks)
+        for number, (module, options) in enumerate(steps):
+            hold_four_ways(f"{label} step {number}: {module} {options}", answers[4 * number : 4 * number + 4])
+
     @staticmethod
     def _answers(results: list[dict[str, Any]], calls: list[dict[str, Any]]) -> list[Answer]:
         answers = []
@@ -76,6 +94,24 @@ class Playbook:
             answers.append(Answer(result, calls[:count]))
             calls = calls[count:]
         return answers
+
+
+def hold_four_ways(label: str, four: list[Answer]) -> None:
+    """The diffs of check and apply are equal, checks and the second apply write nothing, nothing is warned of."""
+    for answer in four:
+        assert not answer.result.get("failed"), f"{label}: {answer.result.get('msg')}"
+        assert "warnings" not in answer.result, label
+    assert [answer.result["changed"] for answer in four] == [True, True, False, False], (
+        label,
+        [a.result["summary"] for a in four],
+        four[2].result["plan"],
+    )
+    check, apply, again, check_again = four
+    assert check.result["diff"] == apply.result["diff"], label
+    assert check.result["plan"] == apply.result["plan"], label
+    assert again.result["diff"] == check_again.result["diff"] == [], label
+    assert [answer.writes for answer in (check, again, check_again)] == [[], [], []], label
+    assert apply.writes, label
 
 
 @pytest.fixture(scope="session")

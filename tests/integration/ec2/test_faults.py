@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.steadfast.ec2.plugins.module_utils.aws.client import Client, Connection
+from ansible_collections.steadfast.ec2.plugins.module_utils.aws.client import Client
+from ansible_collections.steadfast.ec2.plugins.module_utils.aws.connection import Connection
 from ansible_collections.steadfast.ec2.plugins.module_utils.ec2 import declare, definitions
 from ansible_collections.steadfast.ec2.plugins.module_utils.ec2.fleet import Fleet
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import CallFailed, SteadfastError
@@ -88,8 +89,11 @@ def test_a_fleet_gets_there_in_bad_weather(faulty: Sandbox, tmp_path: Path) -> N
     faulty.reset()
     (tmp_path / "shop.pem").unlink()
     faulty.faults(throttle_share=0.05, lose_share=0.02, read_lag=2)
+    since = faulty.call_count
     _outcome, stormy = run(faulty, options)
     faulty.faults(**NO_FAULTS)
+    weather = faulty.calls(since)
+    assert [one for one in weather if one["error"] == "RequestLimitExceeded"] and [one for one in weather if one.get("lost")]
     assert in_account(faulty) == complete
     assert stormy <= 2 * calm
     assert not run(faulty, options)[0].plan.changed

@@ -1,194 +1,121 @@
 # Copyright (c) steadfast.ec2 contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Every module, every kind of change: check → apply → apply → check gives changed yes, yes, no, no."""
+"""Every module, every kind of change: check → apply → apply → check gives changed yes, yes, no, no; and the permissions that it took."""
 
 from __future__ import annotations
 
+import ast
+import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import botocore.loaders
 import pytest
+import yaml
 
-from .conftest import Answer, Playbook
+from tests.support import permissions
+from tests.support.sandbox import CHECKOUT, Sandbox
 
-DEBIAN = {"name": "debian-12-amd64-*", "owner": "136693071363"}
-PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJSN2Nu/2AhHGSBzD1RnEk4kpUpp4ZvfQeFzPjSzqwYb me"
-WEB = {"name": "web", "image": DEBIAN, "instance_type": "t3.micro"}
-OPTIONS = {
-    "root_volume": {"size": 12, "type": "gp3", "encrypted": True},
-    "termination_protection": True,
-    "shutdown_behavior": "stop",
-    "monitoring": True,
-    "ebs_optimized": False,
-    "cpu_credits": "unlimited",
-    "placement": {"tenancy": "default", "group": "near"},
-    "private_ip": "172.31.16.77",
-    "zone": "use1-az1",
-    "user_data": "#!/bin/sh\ntrue\n",
-}
-FLEET = {
-    "name": "moso-dev-nvir",
-    "tags": {"Project": "moso", "Environment": "dev"},
-    "key_pairs": [{"name": "Moso-dev-nvir", "private_key_file": "~/Moso-dev-nvir.pem"}],
-    "security_groups": [
-        {
-            "name": "moso-web-dev-sg",
-            "description": "web servers",
-            "rules": [
-                {"ports": [22], "cidr": "my_ip"},
-                {"ports": [80], "cidr": "0.0.0.0/0"},
-                {"ports": ["8000-8010"], "group": "moso-web-dev-sg"},
-            ],
-        }
-    ],
-    "instances": [
-        {
-            **WEB,
-            "count": 2,
-            "key_pair": "Moso-dev-nvir",
-            "security_groups": ["moso-web-dev-sg"],
-            "zone": ["use1-az1", "use1-az2"],
-            "user_data": "#!/bin/sh\ntrue\n",
-            "elastic_ip": True,
-            "volumes": [{"name": "images", "size": 8, "type": "gp3", "device": "/dev/sdf"}, {"name": "logs", "size": 2}],
-        }
-    ],
-}
+from .conftest import Playbook
+from .recorder import Recorder, make_profiles, recording
+from .stories import BACKUPS, BY_PLAYBOOK, MORE, REST, STORIES
+
+PAGE = CHECKOUT / "docs" / "iam.md"
+#: A fleet is made of these, so it needs what they need.
+PARTS = ("key_pair", "security_group", "instance", "volume", "elastic_ip")
+#: What is called only for what the sandbox does not show: it has spot instances, but no requests for them.
+UNSEEN = {"instance": {"CancelSpotInstanceRequests"}}
 
 
-def then(before: dict[str, Any], members: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """The fleet of the step before, with some options of its instances, and some of its own, otherwise."""
-    return {**before, **changes, "instances": [{**before["instances"][0], **members}]}
-
-
-LARGER = then(FLEET, {"volumes": [{"name": "images", "size": 16, "device": "/dev/sdf"}, {"name": "logs", "size": 2}]})
-RETAGGED = then(LARGER, {}, tags={"Project": "moso"})
-CLOSED = then(RETAGGED, {}, security_groups=[{"name": "moso-web-dev-sg", "rules": [{"ports": [22], "cidr": "my_ip"}]}])
-FASTER = then(CLOSED, {"instance_type": "t3.small", "on_change": {"instance_type": "restart"}})
-ASLEEP = then(FASTER, {"state": "stopped"})
-ONE = then(ASLEEP, {"count": 1}, prune=True)
-BARE = then(ONE, {"elastic_ip": False, "volumes": []}, delete_volumes=["web-1/logs", "web-2/images", "web-2/logs"])
-
-
-#: {story: [(module, options), …]}: each step is a change to what the steps before it left.
-STORIES: dict[str, list[tuple[str, dict[str, Any]]]] = {
-    "key_pair": [
-        ("key_pair", {"name": "made", "private_key_file": "~/made.pem"}),
-        ("key_pair", {"name": "made", "private_key_file": "~/made.pem", "tags": {"Project": "moso"}}),
-        ("key_pair", {"name": "made", "tags": {}}),
-        ("key_pair", {"name": "rsa", "private_key_file": "~/rsa.pem", "key_type": "rsa"}),
-        ("key_pair", {"name": "imported", "public_key": PUBLIC_KEY, "tags": {"a": "b"}}),
-        ("key_pair", {"name": "made", "state": "absent"}),
-    ],
-    "security_group": [
-        ("security_group", {"name": "web", "description": "web servers", "rules": [{"ports": [22], "cidr": "my_ip", "description": "me"}]}),
-        (
-            "security_group",
-            {"name": "web", "rules": [{"ports": [80, "8000-8010"], "cidr": ["0.0.0.0/0", "::/0"]}, {"ports": [22], "group": "web"}]},
-        ),
-        (
-            "security_group",
-            {"name": "web", "rules": [{"protocol": "icmp", "cidr": "10.0.0.0/8"}, {"protocol": "all", "cidr": "10.1.0.0/16"}]},
-        ),
-        (
-            "security_group",
-            {"name": "web", "rules": [{"protocol": "icmp", "icmp_type": 8, "cidr": "10.0.0.0/8", "description": "ping"}]},
-        ),
-        (
-            "security_group",
-            {"name": "web", "rules": [{"protocol": "icmp", "icmp_type": 8, "cidr": "10.0.0.0/8", "description": "echo"}]},
-        ),
-        ("security_group", {"name": "web", "purge_rules": False, "rules": [{"protocol": "icmpv6", "cidr": "::/0"}]}),
-        ("security_group", {"name": "web", "egress_rules": [{"protocol": "udp", "ports": [53], "cidr": "10.0.0.2/32"}]}),
-        ("security_group", {"name": "web", "egress_rules": [{"ports": [443], "prefix_list": "com.amazonaws.us-east-1.s3"}]}),
-        ("security_group", {"name": "web", "rules": [], "tags": {"Role": "web"}}),
-        ("security_group", {"name": "web", "state": "absent"}),
-    ],
-    "instance": [
-        ("instance", {**WEB, "zone": "use1-az2", "tags": {"Role": "web"}}),
-        ("instance", {"name": "web", "tags": {"Role": "db"}}),
-        ("instance", {"name": "web", "metadata_options": {"http_put_response_hop_limit": 2}}),
-        ("instance", {"name": "web", "instance_type": "t3.small", "on_change": {"instance_type": "restart"}}),
-        ("instance", {"name": "web", "state": "stopped"}),
-        ("instance", {"name": "web", "state": "running"}),
-        ("instance", {"name": "web", "state": "absent"}),
-        ("instance", {**WEB, "state": "stopped"}),
-    ],
-    "instance_options": [
-        ("instance", {**WEB, **OPTIONS}),
-        ("instance", {"name": "web", "termination_protection": False, "shutdown_behavior": "terminate", "cpu_credits": "standard"}),
-        ("instance", {"name": "web", "monitoring": False, "stop_protection": True}),
-        ("instance", {"name": "web", "stop_protection": False, "state": "stopped"}),
-        ("instance", {"name": "web", "ebs_optimized": True, "placement": {"group": "far", "partition": 2}}),
-        ("instance", {"name": "web", "state": "running"}),
-        ("instance", {"name": "web", "root_volume": {"size": 20, "iops": 4000, "throughput": 200}}),
-        ("instance", {"name": "web", "root_volume": {"delete_on_termination": False}}),
-        ("instance", {"name": "web", "user_data_base64": "IyEvYmluL3NoCg==", "on_change": {"user_data": "restart"}}),
-        ("instance", {"name": "web", "state": "absent"}),
-    ],
-    "replace": [
-        ("instance", {**WEB, "zone": "use1-az1", "user_data": "#!/bin/sh\ntrue\n", "tags": {"Role": "web"}}),
-        ("volume", {"name": "data", "size": 2, "instance": "web"}),
-        ("elastic_ip", {"name": "entry", "instance": "web"}),
-        ("instance", {"name": "web", "user_data": "#!/bin/sh\nfalse\n", "on_change": {"user_data": "replace"}}),
-        ("instance", {"name": "web", "instance_type": "t3.small", "state": "stopped", "on_change": {"instance_type": "replace"}}),
-        ("instance", {"name": "web", "state": "absent"}),
-    ],
-    "volume": [
-        ("volume", {"name": "data", "size": 2, "zone": "use1-az1", "tags": {"a": "b"}}),
-        ("volume", {"name": "data", "size": 4, "iops": 4000, "throughput": 200}),
-        ("instance", {**WEB, "zone": "use1-az1"}),
-        ("volume", {"name": "data", "instance": "web"}),
-        ("volume", {"name": "data", "instance": "web", "delete_on_termination": True}),
-        ("volume", {"name": "more", "size": 1, "instance": "web"}),
-        ("volume", {"name": "data", "instance": "", "tags": {}}),
-        ("volume", {"name": "data", "state": "absent"}),
-        ("volume", {"name": "more", "state": "absent"}),
-    ],
-    "elastic_ip": [
-        ("elastic_ip", {"name": "entry", "tags": {"a": "b"}}),
-        ("instance", WEB),
-        ("elastic_ip", {"name": "entry", "instance": "web"}),
-        ("instance", {**WEB, "name": "spare"}),
-        ("elastic_ip", {"name": "entry", "instance": "spare"}),
-        ("elastic_ip", {"name": "entry", "instance": ""}),
-        ("elastic_ip", {"name": "entry", "state": "absent"}),
-    ],
-    "fleet": [
-        *(("fleet", step) for step in (FLEET, LARGER, RETAGGED, CLOSED, FASTER, ASLEEP, ONE, BARE)),
-        ("fleet", {"name": "moso-dev-nvir", "state": "absent"}),
-        ("fleet", {"name": "moso-dev-nvir", "state": "absent", "delete_volumes": True}),
-    ],
-}
+@pytest.fixture(scope="module")
+def recorder(ec2_sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorder]:
+    """One for all tests here, so that what the stories called is known when the page of permissions is looked at."""
+    with recording(ec2_sandbox, tmp_path_factory.mktemp("home")) as found:
+        yield found
 
 
 @pytest.mark.parametrize("story", STORIES)
-def test_four_ways(story: str, playbook: Playbook) -> None:
+def test_four_ways(story: str, recorder: Recorder) -> None:
     """changed = yes, yes, no, no; the diffs of check and apply are equal; checks write nothing; no warnings."""
-    steps = STORIES[story]
-    tasks = [
-        {f"steadfast.ec2.{module}": options, "check_mode": check, "diff": True}
-        for module, options in steps
-        for check in (True, False, False, True)
-    ]
-    answers = playbook.run(tasks)
-    for number, (module, options) in enumerate(steps):
-        four = answers[4 * number : 4 * number + 4]
-        label = f"{story} step {number}: {module} {options}"
-        check_one(label, four)
+    recorder.four_ways(story, STORIES[story])
 
 
-def check_one(label: str, four: list[Answer]) -> None:
-    for answer in four:
-        assert not answer.result.get("failed"), f"{label}: {answer.result.get('msg')}"
-        assert "warnings" not in answer.result, label
-    assert [answer.result["changed"] for answer in four] == [True, True, False, False], (
-        label,
-        [a.result["summary"] for a in four],
-        four[2].result["plan"],
-    )
-    check, apply, again, check_again = four
-    assert check.result["diff"] == apply.result["diff"], label
-    assert check.result["plan"] == apply.result["plan"], label
-    assert again.result["diff"] == check_again.result["diff"] == [], label
-    assert [answer.writes for answer in (check, again, check_again)] == [[], [], []], label
-    assert apply.writes, label
+@pytest.mark.parametrize("story", BACKUPS)
+def test_four_ways_of_backups(story: str, recorder: Recorder) -> None:
+    """The same for snapshots and images; retention leaves as many as it should."""
+    recorder.four_ways(story, BACKUPS[story])
+    left = recorder.sandbox.client().describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    assert len(left) == {"snapshot": 1, "image": 2}[story]
+
+
+def test_four_ways_of_the_rest(recorder: Recorder) -> None:
+    """The same for spot, places without room, status checks, profiles, volumes for several, rules by id, interfaces, and adoption."""
+    sandbox = recorder.sandbox
+    sandbox.reset()
+    make_profiles(sandbox)
+    ec2 = sandbox.client()
+    subnet = next(one for one in ec2.describe_subnets()["Subnets"] if one["CidrBlock"] == "172.31.0.0/20")["SubnetId"]
+    for number, name in enumerate(("by-hand", "second", "adopted")):
+        tags = [{"ResourceType": "network-interface", "Tags": [{"Key": "Name", "Value": name}]}]
+        ips = [{"PrivateIpAddress": f"172.31.{number}.77", "Primary": True}, {"PrivateIpAddress": f"172.31.{number}.78", "Primary": False}]
+        interface = ec2.create_network_interface(SubnetId=subnet, PrivateIpAddresses=ips, TagSpecifications=tags)["NetworkInterface"]
+    ec2.associate_address(AllocationId=ec2.allocate_address()["AllocationId"], NetworkInterfaceId=interface["NetworkInterfaceId"])
+    sandbox.faults(no_capacity="t3.nano,us-east-1a/t3.small")
+    try:
+        recorder.four_ways("rest", REST, reset=False)
+    finally:
+        sandbox.faults(no_capacity="")
+    found = {tag["Value"]: one for one in every_instance(ec2) for tag in one["Tags"] if tag["Key"] == "Name"}
+    assert (found["another-type"]["InstanceType"], found["another-zone"]["Placement"]["AvailabilityZone"]) == ("t3.micro", "us-east-1b")
+    assert found["cheap"]["InstanceLifecycle"] == "spot"
+
+
+def every_instance(ec2: Any) -> list[dict[str, Any]]:
+    return [one for reservation in ec2.describe_instances()["Reservations"] for one in reservation["Instances"]]
+
+
+def test_four_ways_by_a_playbook(playbook: Playbook) -> None:
+    """One of each kind as people run it, by ansible-playbook: the same four answers."""
+    playbook.four_ways("playbook", BY_PLAYBOOK)
+
+
+@pytest.fixture(scope="module")
+def recorded(recorder: Recorder) -> Recorder:
+    """The recorder when every story was told."""
+    for name, steps in {**STORIES, **BACKUPS}.items():
+        recorder.four_ways(name, steps)
+    recorder.once("more", MORE)
+    for module, operations in UNSEEN.items():
+        recorder.operations |= operations
+        recorder.needed[module] |= {f"ec2:{operation}" for operation in operations}
+    recorder.needed["fleet"].update(*(recorder.needed[part] for part in PARTS))
+    return recorder
+
+
+def test_the_page_says_what_the_modules_call(recorded: Recorder) -> None:
+    """Every permission that a module needs is in its policy, and none that it does not."""
+    made = permissions.policies(recorded.needed)
+    intro, mark, written = PAGE.read_text().partition(permissions.MARK)
+    if os.environ.get("STEADFAST_WRITE_DOCS"):
+        PAGE.write_text(intro + made)
+        return
+    assert mark + written == made
+
+
+def test_every_module_has_a_policy(recorded: Recorder) -> None:
+    """Whatever can be given credentials is on the page."""
+    runtime = yaml.safe_load((CHECKOUT / "meta" / "runtime.yml").read_text())
+    assert set(recorded.needed) == {str(name) for name in runtime["action_groups"]["ec2"]}
+
+
+def test_no_operation_is_left_out(recorded: Recorder) -> None:
+    """Each operation of EC2 that the code names was called by some story, so that the page knows of it."""
+    known = set(botocore.loaders.Loader().load_service_model("ec2", "service-2")["operations"])
+    named = {
+        node.value
+        for path in Path(CHECKOUT, "plugins", "module_utils", "ec2").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and node.value in known
+    }
+    assert named - recorded.operations == set()

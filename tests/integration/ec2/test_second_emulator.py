@@ -13,7 +13,7 @@ from ansible_collections.steadfast.ec2.plugins.module_utils.ec2 import definitio
 
 from tests.support.second_emulator import reset, second_emulator
 
-from .test_four_ways import STORIES
+from .stories import STORIES
 
 #: An image that it has; it ignores the zone of a launch, so everything is in its first; and it changes no type.
 REPLACED = {"image": "ami-0c2023a1b2c3d4e5f", "zone": "use1-az1", "instance_type": "t3.micro"}
@@ -52,6 +52,7 @@ def fitting(options: Any, without: tuple[str, ...]) -> Any:
     return {name: REPLACED.get(name) or fitting(value, without) for name, value in options.items() if name not in without}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("story", LEFT_OUT)
 def test_four_ways_elsewhere(story: str, endpoint: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """changed = yes, yes, no, no, and what check mode predicts is what is done."""

@@ -269,3 +269,22 @@ def test_regions_do_not_see_each_other_but_offer_the_same_image(sandbox: Sandbox
     assert images["Images"][0]["ImageId"] != image_id
     assert other.describe_instances()["Reservations"] == []
     assert refused(sandbox.client(region="mars-north-1").describe_instances)[0] == "AuthFailure"
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "words"),
+    [
+        ("10.9.9.9", "InvalidParameterValue", "does not fall within"),
+        ("172.31.0.2", "InvalidParameterValue", "reserved"),
+        ("nonsense", "InvalidParameterValue", "invalid value"),
+        ("172.31.0.50", "InvalidIPAddress.InUse", "in use"),
+    ],
+)
+def test_a_private_address_is_one_of_the_subnet_and_free(ec2: Any, image_id: str, address: str, code: str, words: str) -> None:
+    """As AWS refuses it, and nothing is launched."""
+    subnet = next(one for one in ec2.describe_subnets()["Subnets"] if one["CidrBlock"] == "172.31.0.0/20")["SubnetId"]
+    ec2.create_network_interface(SubnetId=subnet, PrivateIpAddress="172.31.0.50")
+    launch_there = {"InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet, "PrivateIpAddress": address}
+    found, message = refused(ec2.run_instances, ImageId=image_id, **launch_there)
+    assert (found, words in message) == (code, True)
+    assert ec2.describe_instances()["Reservations"] == []

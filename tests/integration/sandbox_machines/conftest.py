@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from tests.support.sandbox import Sandbox, eventually, running_sandbox
 
 #: Software emulation on a busy computer takes its time.
 BOOT = 600.0
-USER_DATA = "#!/bin/sh\ndate >> /root/first-boot\n"
+USER_DATA = "#!/bin/sh\nid -un\ndate >> /root/first-boot\n"
 
 
 class World:
@@ -26,6 +28,8 @@ class World:
         self.sandbox = sandbox
         self.ec2 = sandbox.client()
         self.image_id = str(self.ec2.describe_images()["Images"][0]["ImageId"])
+        # the name of a socket must be short
+        self.sockets = Path(tempfile.mkdtemp(prefix="ssh-"))
         self.key = keys / "key.pem"
         self.key.write_text(self.ec2.create_key_pair(KeyName="key", KeyType="ed25519")["KeyMaterial"])
         self.key.chmod(0o400)
@@ -54,6 +58,10 @@ class World:
         self.wait_for_login(made["InstanceId"])
         return str(made["InstanceId"])
 
+    def boot(self, instance_id: str) -> str:
+        """Which boot this is, as soon as the machine answers; empty before."""
+        return self.ssh(instance_id, "cat /proc/sys/kernel/random/boot_id", check=False)
+
     def wait_for_login(self, instance_id: str) -> None:
         """Wait until the status checks pass."""
         wait_state(self.ec2, instance_id, "running")
@@ -63,12 +71,15 @@ class World:
         """The public address."""
         return str(instance(self.ec2, instance_id)["PublicIpAddress"])
 
-    def ssh(self, instance_id: str, command: str, *, address: str = "", check: bool = True) -> str:
-        """What a command prints, run as the image's user at the instance's public address."""
-        quiet = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"]
-        login = ["ssh", "-i", str(self.key), *quiet, "-o", "ConnectTimeout=20", "-o", "BatchMode=yes"]
+    def ssh(self, instance_id: str, command: str, *, address: str = "", check: bool = True, options: Sequence[str] = ()) -> str:
+        """What a command prints, run as the image's user at the instance's public address, or at `address` by a connection of its own."""
+        # a handshake takes a second of an emulated processor: what goes to the same machine shares one
+        shared = ["-oControlMaster=auto", f"-oControlPath={self.sockets}/%C", "-oControlPersist=600", "-oServerAliveInterval=2"]
+        quiet = ["-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "-oLogLevel=ERROR"]
+        how = [*options, *([] if address or options else shared), *quiet, "-oConnectTimeout=20", "-oBatchMode=yes"]
         target = f"admin@{address or self.address(instance_id)}"
-        done = subprocess.run([*login, target, command], capture_output=True, text=True, check=False, timeout=180)
+        argv = ["ssh", "-i", str(self.key), *how, target, command]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=180)
         assert done.returncode == 0 or not check, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
 
@@ -86,21 +97,14 @@ def permission(port: int, cidr: str) -> dict[str, Any]:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A sandbox with machines."""
     with running_sandbox(tmp_path_factory.mktemp("machines") / "state", api_only=False) as sandbox:
-        yield World(sandbox, tmp_path_factory.mktemp("keys"))
+        world = World(sandbox, tmp_path_factory.mktemp("keys"))
+        try:
+            yield world
+        finally:
+            shutil.rmtree(world.sockets)
 
 
 @pytest.fixture(scope="session")
-def shared_web(world: World) -> str:
-    """The one instance."""
+def web(world: World) -> str:
+    """The one instance, which each test leaves running, but for the last ones."""
     return world.launch("web", UserData=USER_DATA)
-
-
-@pytest.fixture
-def web(world: World, shared_web: str) -> str:
-    """The one instance, running, whatever the test before did to it."""
-    state = instance(world.ec2, shared_web)["State"]["Name"]
-    if state != "running":
-        wait_state(world.ec2, shared_web, "stopped")
-        world.ec2.start_instances(InstanceIds=[shared_web])
-    world.wait_for_login(shared_web)
-    return shared_web

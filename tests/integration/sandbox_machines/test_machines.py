@@ -1,22 +1,30 @@
 # Copyright (c) steadfast.ec2 contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Instances, volumes, addresses and groups of the sandbox are real."""
+"""Instances, volumes, addresses and groups of the sandbox are real.
+
+One machine, in the order of a day: what needs it running comes first, and each start of a machine serves several questions.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from sandbox.accelerator import guest_runs, probe_argv
+from sandbox.image import ensure_image
 from sandbox.processes import machines_below
+from sandbox.settings import Settings
 from tests.integration.sandbox_cloud.aws import attached, available, instance, launch, volume, wait_state, wait_volume
 from tests.integration.sandbox_machines.conftest import BOOT, World
 from tests.support.sandbox import eventually
 
-pytestmark = pytest.mark.machine
+pytestmark = [pytest.mark.machine, pytest.mark.long]
 
 FIND = 'lsblk -ndo NAME,SERIAL | awk \'$2 == "{serial}" {{print "/dev/" $1}}\''
 
@@ -35,6 +43,17 @@ def unplug(world: World, volume_id: str) -> None:
     wait_volume(world.ec2, volume_id, "available")
 
 
+@contextmanager
+def deaf(world: World, instance_id: str) -> Iterator[None]:
+    """A machine that does not hear the event by which the chipset tells the kernel that a disk comes or goes."""
+    event = "sudo tee /sys/firmware/acpi/interrupts/gpe01"
+    world.ssh(instance_id, f"echo disable | {event}")
+    try:
+        yield
+    finally:
+        world.ssh(instance_id, f"echo enable | {event}")
+
+
 def banner(address: str, port: int) -> str:
     """The first bytes that a port says; "refused" if nobody is there."""
     try:
@@ -44,14 +63,39 @@ def banner(address: str, port: int) -> str:
         return "refused"
 
 
-def test_an_instance_is_a_machine_with_its_user_key_and_user_data(world: World, web: str) -> None:
-    """The key pair logs in as the image's user, who has sudo; user data ran once."""
+def test_the_trial_of_the_accelerator_tells_a_running_guest() -> None:
+    """Under software emulation the kernel of the image gets to the sign of life; so it does under a KVM that works."""
+    assert guest_runs(probe_argv("tcg", ensure_image(Settings(Path()).image_cache)), patience=BOOT)
+
+
+def test_an_instance_is_a_machine_with_its_user_and_key(world: World, web: str) -> None:
+    """The key pair logs in as the image's user, who has sudo; name and address are those that the API shows."""
     shown = instance(world.ec2, web)
     assert world.ssh(web, "id -un; sudo id -un").split() == ["admin", "root"]
     assert world.ssh(web, "hostname") == shown["PrivateDnsName"].split(".")[0]
     assert shown["PrivateIpAddress"] in world.ssh(web, "hostname -I").split()
-    assert len(world.ssh(web, "sudo cat /root/first-boot").splitlines()) == 1
     assert "Reached target" in world.ec2.get_console_output(InstanceId=web)["Output"]
+
+
+def test_its_host_key_is_known_before_it_starts(world: World, web: str) -> None:
+    """The host made it: nobody has to trust the first connection."""
+    public = world.sandbox.directory / "machines" / web / "ssh_host_ed25519_key.pub"
+    known = world.key.with_name("known_hosts")
+    known.write_text(f"{world.address(web)} {public.read_text()}")
+    world.ssh(web, "true", options=["-oStrictHostKeyChecking=yes", f"-oUserKnownHostsFile={known}"])
+
+
+def test_nothing_failed_at_boot(world: World, web: str) -> None:
+    """No unit is in trouble, and a password opens nothing."""
+    assert world.ssh(web, "systemctl --failed --no-legend") == ""
+    assert "passwordauthentication no" in world.ssh(web, "sudo sshd -T")
+
+
+def test_user_data_ran_once_as_root(world: World, web: str) -> None:
+    """Its output is where EC2 has it, and who waits for its end is told."""
+    assert world.ssh(web, "cloud-init status --wait").splitlines()[-1] == "status: done"
+    assert world.ssh(web, "cat /var/log/cloud-init-output.log") == "root"
+    assert len(world.ssh(web, "sudo cat /root/first-boot").splitlines()) == 1
 
 
 def test_a_volume_is_a_disk_that_grows_in_use_and_can_be_copied(world: World, web: str) -> None:
@@ -98,17 +142,53 @@ def test_an_elastic_ip_takes_the_ports_along(world: World, web: str) -> None:
     world.ec2.release_address(AllocationId=made["AllocationId"])
 
 
-def test_a_reboot_is_a_new_boot_with_the_same_address_and_disks(world: World, web: str) -> None:
-    """The boot id changes; user data does not run again."""
+def test_a_disk_in_use_is_taken_away_by_force(world: World, web: str) -> None:
+    """As when EC2 is told to force it; the rest of the machine stays."""
+    volume_id = available(world.ec2, Size=1)
+    disk = plug(world, web, volume_id, "/dev/sdf")
+    world.ssh(web, f"sudo mkfs.ext4 -q {disk} && sudo mount {disk} /mnt")
+    world.ec2.detach_volume(VolumeId=volume_id, Force=True)
+    wait_volume(world.ec2, volume_id, "available")
+    eventually(lambda: disk not in world.ssh(web, "lsblk -ndo PATH").split())
+    world.ssh(web, "sudo umount --lazy /mnt", check=False)
+
+
+def test_a_disk_that_the_machine_does_not_let_go_of_is_busy_until_forced(world: World, web: str) -> None:
+    """A machine that hears nothing of the request keeps its disk; forced, EC2 takes it: another machine could have it at once."""
+    volume_id = available(world.ec2, Size=1)
+    disk = plug(world, web, volume_id, "/dev/sdf")
+    with deaf(world, web):
+        world.ec2.detach_volume(VolumeId=volume_id)
+        eventually(lambda: attached(world.ec2, volume_id)[0][2] == "busy")
+        assert "written" in world.ssh(web, f"echo written | sudo dd of={disk} conv=fsync status=none && sudo head -c 7 {disk}")
+        world.ec2.detach_volume(VolumeId=volume_id, Force=True)
+        wait_volume(world.ec2, volume_id, "available")
+        assert world.ssh(web, f"sudo dd if={disk} of=/dev/null iflag=direct count=1 status=none || echo gone") == "gone"
+    # the event is lost; with the next one the kernel looks at all places
+    another = available(world.ec2, Size=1)
+    plug(world, web, another, "/dev/sdf")
+    eventually(lambda: volume_id.replace("-", "") not in world.ssh(web, "lsblk -ndo SERIAL").split())
+    disk = plug(world, web, volume_id, "/dev/sdg")
+    assert world.ssh(web, f"sudo head -c 7 {disk}") == "written"
+    unplug(world, volume_id)
+    unplug(world, another)
+
+
+def test_a_reboot_from_inside_is_a_new_boot_of_the_same_machine(world: World, web: str) -> None:
+    """`reboot` in the machine does not end it: address and disks are the same, the root filesystem grew, user data did not run again."""
     volume_id = available(world.ec2, Size=1)
     plug(world, web, volume_id, "/dev/sdf")
-    read = "cat /proc/sys/kernel/random/boot_id"
-    address, before = world.address(web), world.ssh(web, read)
-    world.ec2.reboot_instances(InstanceIds=[web])
-    eventually(lambda: world.ssh(web, read, check=False) not in ("", before), timeout=BOOT, pause=2)
+    (root,) = [one["Ebs"]["VolumeId"] for one in instance(world.ec2, web)["BlockDeviceMappings"] if one["DeviceName"] != "/dev/sdf"]
+    world.ec2.modify_volume(VolumeId=root, Size=9)
+    eventually(lambda: volume(world.ec2, root)["Size"] == 9)
+    address, before = world.address(web), world.boot(web)
+    world.ssh(web, "sudo systemctl reboot", check=False)
+    eventually(lambda: world.boot(web) not in ("", before), timeout=BOOT, pause=1)
     assert world.address(web) == address
     assert world.ssh(web, FIND.format(serial=volume_id.replace("-", ""))) != ""
     assert len(world.ssh(web, "sudo cat /root/first-boot").splitlines()) == 1
+    assert world.ssh(web, "journalctl --list-boots --quiet --no-pager | wc -l") == "2"
+    eventually(lambda: int(world.ssh(web, "df --output=size -B1 / | tail -1")) > 8.5 * (1 << 30), timeout=BOOT, pause=1)
     unplug(world, volume_id)
 
 
@@ -130,17 +210,18 @@ def test_stop_and_start_keep_the_disks_and_change_the_address(world: World, web:
 
 
 def test_an_image_of_an_instance_boots_with_its_files(world: World, web: str) -> None:
-    """And an Elastic IP moves from one machine to the other."""
+    """It is another instance: its cloud-config runs, whatever the copied one had run. An Elastic IP moves from one to the other."""
     world.ssh(web, "echo golden > file && sync")
     image_id = world.ec2.create_image(InstanceId=web, Name="golden", NoReboot=True)["ImageId"]
     eventually(lambda: world.ec2.describe_images(ImageIds=[image_id])["Images"][0]["State"] == "available", timeout=BOOT)
-    copy = world.launch("copy", image_id)
+    copy = world.launch("copy", image_id, UserData="#cloud-config\nwrite_files:\n  - {path: /root/from-cloud-config, content: it-ran}\n")
     assert world.ssh(copy, "cat file") == "golden"
     made = world.ec2.allocate_address()
     for instance_id in (web, copy):
         world.ec2.associate_address(AllocationId=made["AllocationId"], InstanceId=instance_id, AllowReassociation=True)
         expected = instance(world.ec2, instance_id)["PrivateDnsName"].split(".")[0]
         assert world.ssh(instance_id, "hostname", address=made["PublicIp"]) == expected
+    eventually(lambda: world.ssh(copy, "sudo cat /root/from-cloud-config", check=False) == "it-ran", timeout=BOOT, pause=2)
     world.ec2.terminate_instances(InstanceIds=[copy])
     wait_state(world.ec2, copy, "terminated")
     assert banner(made["PublicIp"], 22) == "refused"
@@ -155,6 +236,8 @@ def test_an_instance_that_powers_itself_off_is_stopped(world: World, web: str) -
 
 def test_a_machine_that_dies_is_a_stopped_instance_with_a_reason(world: World, web: str) -> None:
     """And the log says more."""
+    world.ec2.start_instances(InstanceIds=[web])
+    wait_state(world.ec2, web, "running")
     (machine,) = machines_below(world.sandbox.directory)
     os.kill(machine.pid, signal.SIGKILL)
     wait_state(world.ec2, web, "stopped")
@@ -164,10 +247,10 @@ def test_a_machine_that_dies_is_a_stopped_instance_with_a_reason(world: World, w
     assert "SIGKILL" in (world.sandbox.directory / "sandbox.log").read_text()
 
 
-def test_terminating_leaves_no_process_and_no_disk(world: World, shared_web: str) -> None:
+def test_terminating_leaves_no_process_and_no_disk(world: World, web: str) -> None:
     """Root volumes go with their instances."""
-    world.ec2.terminate_instances(InstanceIds=[shared_web])
-    wait_state(world.ec2, shared_web, "terminated")
+    world.ec2.terminate_instances(InstanceIds=[web])
+    wait_state(world.ec2, web, "terminated")
     assert machines_below(world.sandbox.directory) == []
     roots = Path(world.sandbox.directory / "volumes")
     eventually(lambda: not list(roots.glob("*.qcow2")))

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.peers import amazon_aws
 from tests.support.sandbox import Sandbox
 
@@ -34,6 +36,7 @@ def ansible(sandbox: Sandbox, home: Path, program: str, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.long
 def test_a_playbook_of_amazon_aws_works(sandbox: Sandbox, tmp_path: Path) -> None:
     """Key, group, instance, volume, address, snapshot, the info modules and the inventory; then all away again."""
     key_file = f"key_file={tmp_path / 'peer.pem'}"

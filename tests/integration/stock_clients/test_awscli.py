@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import os
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -49,6 +51,8 @@ def aws(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         monkeypatch.delenv(name)
     for name, value in sandbox.environment.items():
         monkeypatch.setenv(name, value)
+    # `aws ec2 wait` looks every fifteen seconds, which is much for a cloud that is done in one
+    monkeypatch.setattr("botocore.waiter.time", SimpleNamespace(sleep=lambda seconds: time.sleep(min(seconds, 0.2))))
     return Session(capsys)
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,6 +44,12 @@ class Run:
         """The lines that Ansible printed as warnings or deprecations."""
         return [line for line in self.output.splitlines() if re.match(r"\[(WARNING|DEPRECATION WARNING|ERROR)\]", line)]
 
+    def task(self, name: str) -> str:
+        """What was printed for the task whose name ends so: its diff, and its result."""
+        parts = re.split(r"^(?:TASK|RUNNING HANDLER) \[(.*)\] \**$", self.output, flags=re.M)
+        (text,) = [text for title, text in zip(parts[1::2], parts[2::2], strict=True) if title.endswith(name)]
+        return str(re.split(r"^PLAY ", text, flags=re.M)[0].strip())
+
 
 class Story:
     """The sandbox at `endpoint`, and the tools that look at it."""
@@ -51,6 +59,8 @@ class Story:
         self.endpoint = f"http://127.0.0.1:{port}"
         self.keys = directory / "keys"
         self.keys.mkdir(mode=0o700)
+        # the name of a socket must be short
+        self.sockets = Path(tempfile.mkdtemp(prefix="ssh-"))
         self.environment = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -67,25 +77,39 @@ class Story:
             "AWS_PAGER": "",
         }
 
-    def run(self, *argv: str, timeout: float = 900, check: bool = True) -> str:
-        """What a program printed; its failure is the test's failure, with all that it said."""
-        done = subprocess.run(argv, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=timeout, check=False)
+    def run(self, *argv: str, timeout: float = 900, check: bool = True, given: Path = Path(os.devnull)) -> str:
+        """What a program printed that reads the file `given`; its failure is the test's failure, with all that it said."""
+        with given.open("rb") as stream:
+            done = subprocess.run(
+                argv, cwd=ROOT, env=self.environment, stdin=stream, capture_output=True, text=True, timeout=timeout, check=False
+            )
         output = done.stdout + (done.stderr if check else "")
         assert not check or done.returncode == 0, f"{' '.join(argv)}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
         return output if done.returncode == 0 else ""
 
-    def play(self, playbook: str, *arguments: str) -> Run:
-        """Run one of the collection's playbooks on the sandbox's inventory."""
+    def play(self, playbook: str | Path, *arguments: str, ends_well: bool = True) -> Run:
+        """Run one of the collection's playbooks, or another, on the sandbox's inventory."""
         first = self.calls_so_far()
-        output = self.run("ansible-playbook", "-i", "inventories/sandbox", f"playbooks/{playbook}", *arguments)
+        command = ["ansible-playbook", "-i", "inventories/sandbox", str(ROOT / "playbooks" / playbook), *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=900, check=False)
+        output = done.stdout + done.stderr
+        assert (done.returncode == 0) is ends_well, output[-12000:]
         return Run(output, first, self.calls_so_far())
+
+    def role(self, name: str, *arguments: str, tasks_from: str = "main", ends_well: bool = True, **variables: Any) -> Run:
+        """Run one role on the machine, with other variables than the inventory has."""
+        role = {"import_role": {"name": f"steadfast.ec2.{name}", "tasks_from": tasks_from}}
+        play = {"hosts": "web_servers", "become": True, "gather_facts": False, "vars": variables, "tasks": [role]}
+        playbook = self.directory / "play.json"
+        playbook.write_text(json.dumps([play]))
+        return self.play(playbook, "--diff", *arguments, ends_well=ends_well)
 
     def writes_of(self, run: Run) -> list[str]:
         """The calls of `run` that changed something in the account."""
-        return [call["action"] for call in self._calls(run.first_call)[: run.last_call - run.first_call] if call["write"]]
+        return [call["action"] for call in self.calls_since(run.first_call)[: run.last_call - run.first_call] if call["write"]]
 
     def calls_so_far(self) -> int:
-        return len(self._calls(0))
+        return len(self.calls_since(0))
 
     def aws(self, *arguments: str) -> Any:
         """The answer of one awscli EC2 command, read from its JSON."""
@@ -113,26 +137,52 @@ class Story:
         }
         return [volume for volume in self.aws("describe-volumes")["Volumes"] if volume["VolumeId"] not in roots]
 
+    def wait_for_state(self, identity: str, state: str) -> None:
+        """Return when an instance or a volume is in `state`; `aws ec2 wait` would look every fifteen seconds only."""
+        assert self.comes_true(lambda: self._state(identity) == state), f"{identity} is {self._state(identity)}, not {state}"
+
+    def _state(self, identity: str) -> str:
+        if identity.startswith("vol-"):
+            return str(self.aws("describe-volumes", "--volume-ids", identity)["Volumes"][0]["State"])
+        reservations = self.aws("describe-instances", "--instance-ids", identity)["Reservations"]
+        return str(reservations[0]["Instances"][0]["State"]["Name"])
+
     def web_group(self) -> str:
         """The id of the security group of the instance."""
         return str(self.instance()["SecurityGroups"][0]["GroupId"])
 
-    def ssh(self, *command: str, check: bool = True) -> str:
-        """What a command in the machine printed."""
+    def address(self) -> str:
+        """The public address of the one instance; empty where it has none. The sandbox tells it in no time, awscli takes a second."""
+        with urlopen(f"{self.endpoint}/_sandbox/status", timeout=30) as answer:
+            instances = json.load(answer)["instances"]
+        return next((str(one["public_ip"] or "") for one in instances if one["state"] != "terminated"), "")
+
+    def ssh(self, *command: str, check: bool = True, given: Path = Path(os.devnull)) -> str:
+        """What a command in the machine printed that reads the file `given`."""
         (key,) = self.keys.glob("*.pem")
-        quiet = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR")
-        login = ("-o", "ConnectTimeout=10", "-i", str(key), f"admin@{self.instance()['PublicIpAddress']}")
-        return self.run("ssh", *quiet, *login, *command, check=check, timeout=120)
+        # a handshake takes a second of an emulated processor: all commands share one connection
+        shared = ("-oControlMaster=auto", f"-oControlPath={self.sockets}/%C", "-oControlPersist=600", "-oServerAliveInterval=2")
+        quiet = ("-oStrictHostKeyChecking=no", "-oUserKnownHostsFile=/dev/null", "-oLogLevel=ERROR", "-oConnectTimeout=10")
+        return self.run("ssh", *shared, *quiet, "-i", str(key), f"admin@{self.address()}", *command, check=check, timeout=120, given=given)
 
     def curl(self, path: str, *options: str, check: bool = True) -> str:
         """What curl got from the public address."""
-        address = f"http://{self.instance()['PublicIpAddress']}{path}"
+        address = f"http://{self.address()}{path}"
         return self.run("curl", "--silent", "--show-error", "--fail", "--noproxy", "*", "--max-time", "20", *options, address, check=check)
+
+    def status(self, path: str) -> str:
+        """The status code of an answer; 000 where there is none."""
+        url, null = f"http://{self.address()}{path}", ("--output", "/dev/null", "--write-out", "%{http_code}")
+        command = ["curl", "--silent", "--noproxy", "*", "--max-time", "20", *null, url]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+    def is_compressed(self, path: str) -> bool:
+        """Whether a client that can take it gets it compressed."""
+        return "Content-Encoding: gzip" in self.curl(path, "--head", "--header", "Accept-Encoding: gzip")
 
     def answers(self) -> bool:
         """Whether the page is served at this moment."""
-        instance = self.instance()
-        return bool(instance.get("PublicIpAddress")) and bool(self.curl("/", check=False))
+        return bool(self.address()) and bool(self.curl("/", check=False))
 
     def image_is_served(self) -> bool:
         """Whether the first image of the volume is served."""
@@ -151,7 +201,8 @@ class Story:
         """Wait until the machine that answers has started anew."""
         assert self.comes_true(lambda: self.boot_id(check=False) not in ("", before)), "the machine did not come back"
 
-    def _calls(self, since: int) -> list[dict[str, Any]]:
+    def calls_since(self, since: int) -> list[dict[str, Any]]:
+        """The calls of the log after number `since`."""
         with urlopen(f"{self.endpoint}/_sandbox/calls?since={since}", timeout=30) as answer:
             return list(json.load(answer)["calls"])
 
@@ -179,3 +230,4 @@ def running_story(directory: Path) -> Iterator[Story]:
         yield story
     finally:
         story.run(*sandbox, "down", timeout=120)
+        shutil.rmtree(story.sockets)

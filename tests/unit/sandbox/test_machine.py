@@ -1,6 +1,6 @@
 # Copyright (c) steadfast.ec2 contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What a machine is told, and what it remembers while it is off. Machines that run are tests/integration/sandbox_machine."""
+"""What a machine is told, and what it remembers while it is off. Machines that run are tests/integration/sandbox_machines."""
 
 from __future__ import annotations
 
@@ -191,6 +191,30 @@ def test_disks_of_a_machine_that_is_off_can_grow_but_not_shrink(tmp_path: Path, 
     assert disks.virtual_size(machine.spec.root) == 8 * MIB
     with pytest.raises(DiskError, match="cannot become smaller"):
         machine.resize("vol-1", MIB)
+
+
+def test_an_nvme_volume_in_use_does_not_grow_and_that_is_said(tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """QEMU cannot resize it; its file is not touched either."""
+    disks.create(tmp_path / "1.raw", MIB)
+    machine.attach("vol-1", tmp_path / "1.raw", bus="nvme")
+    monkeypatch.setattr(Machine, "alive", True)
+    with pytest.raises(MachineError, match="attached as nvme"):
+        machine.resize("vol-1", 2 * MIB)
+    assert disks.virtual_size(tmp_path / "1.raw") == MIB
+
+
+def test_a_port_that_is_taken_is_an_error_with_its_address(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What QEMU says to it is in the message."""
+    monkeypatch.setattr(Machine, "alive", True)
+    monkeypatch.setattr(machine, "_human", lambda line: "Could not set up host forwarding rule")
+    with pytest.raises(MachineError, match=r"127\.0\.3\.2:2223 cannot be opened for i-0123.*host forwarding"):
+        machine.forward("127.0.3.2", 2223, 22)
+
+
+def test_a_machine_that_is_off_cannot_be_rebooted(machine: Machine) -> None:
+    """The message names it."""
+    with pytest.raises(MachineError, match="i-0123 is not running"):
+        machine.reboot()
 
 
 def test_a_machine_that_is_off_can_be_stopped_and_paused(machine: Machine) -> None:

@@ -45,11 +45,12 @@ def test_a_process_that_ignores_the_request_is_made_to_end() -> None:
 
 def test_machines_are_known_by_the_directory_they_work_in(tmp_path: Path) -> None:
     """Neither machines of other directories nor other programs that name this one."""
-    ours = ["-c", "sleep 60 # ", str(tmp_path / "volumes" / "x")]
+    # the shell reads by itself: a child of it would have its arguments until it is another program
+    ours = ["-c", "read line", str(tmp_path / "volumes" / "x")]
     with (
-        subprocess.Popen(["qemu-of-ours", *ours], executable="/bin/sh") as machine,
-        subprocess.Popen(["qemu-of-others", "-c", "sleep 60 #", "/nonexistent/x"], executable="/bin/sh") as other,
-        subprocess.Popen(["editor", *ours], executable="/bin/sh") as editor,
+        subprocess.Popen(["qemu-of-ours", *ours], executable="/bin/sh", stdin=subprocess.PIPE) as machine,
+        subprocess.Popen(["qemu-of-others", "-c", "read line", "/nonexistent/x"], executable="/bin/sh", stdin=subprocess.PIPE) as other,
+        subprocess.Popen(["editor", *ours], executable="/bin/sh", stdin=subprocess.PIPE) as editor,
     ):
         try:
             assert [found.pid for found in machines_below(tmp_path)] == [machine.pid]

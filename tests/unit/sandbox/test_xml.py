@@ -72,3 +72,11 @@ def test_characters_that_xml_cannot_hold_are_left_out() -> None:
     operation = get_service_model("ec2").operation_model("DescribeTags")
     body = Document(operation, {}).write({"Tags": [{"key": "a", "value": "x\x1b[0m\x00y\tz"}]}, "request")
     assert parsed("DescribeTags", body)["Tags"][0]["Value"] == "x[0my\tz"
+
+
+def test_the_time_of_a_snapshot_has_milliseconds() -> None:
+    """As EC2's has, where moto writes whole seconds; or two of one second would have no order."""
+    times = [datetime(2026, 1, 2, 3, 4, 5, thousandths * 1000, tzinfo=UTC) for thousandths in (0, 120, 121)]
+    operation = get_service_model("ec2").operation_model("DescribeSnapshots")
+    body = Document(operation, {}).write({"Snapshots": [{"StartTime": one} for one in times]}, "request")
+    assert [one["StartTime"] for one in parsed("DescribeSnapshots", body)["Snapshots"]] == times

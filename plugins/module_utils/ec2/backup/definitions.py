@@ -6,16 +6,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional
 
-from ...aws.client import Client, Connection
+from ...aws.client import Client
 from ...aws.module import with_connection
+from ...aws.role import connect
 from ...engine.execute import Limits, execute
 from ...engine.module import ModuleDefinition
 from ...engine.plan import Plan, Ref, Unknown, shown
 from ...engine.reconcile import Outcome, Target, reconcile
+from ..describe import at_once, describe
 from ..info import SELECTION, definition
-from ..look_up import at_once, describe, selection
+from ..look_up import selection
 from . import plan as plan_words
 from . import read, state
 from .performer import BackupPerformer
@@ -89,19 +91,20 @@ class BackupTarget(Target):
 def _run(kind: str) -> Callable[[Options, bool], Dict[str, Any]]:
     def run(params: Options, check_mode: bool) -> Dict[str, Any]:
         backup = state.declared(kind, params)
-        connection = Connection.from_options(params)
-        client = Client(connection)
+        client = connect(params)
 
         @lru_cache(maxsize=None)  # noqa: UP033 - functools.cache is younger than Python 3.8
         def elsewhere(region: Optional[str]) -> Client:
-            return client if region in (None, client.region) else Client(replace(connection, region=region), session=client.session)
+            return client if region in (None, client.region) else Client(replace(client.connection, region=region), session=client.session)
 
         limits = Limits(wait_timeout=float(params["wait_timeout"]))
         outcome = reconcile(BackupTarget(backup, client, elsewhere, limits), check_mode)
         found: Dict[str, Any] = {kind: _view(backup, outcome)}
         if backup.series:
             found["series"] = _series(outcome)
-        return {**outcome.plan.to_result(), **found, "api": _api([client, elsewhere(backup.copy_region)])}
+        if elsewhere(backup.copy_region) is not client:
+            client.include(elsewhere(backup.copy_region))
+        return {**outcome.plan.to_result(), **found, "api": client.api()}
 
     return run
 
@@ -119,16 +122,6 @@ def _view(backup: Backup, outcome: Outcome) -> Optional[Dict[str, Any]]:
 def _series(outcome: Outcome) -> List[Dict[str, Any]]:
     """What is left of the series, the newest first."""
     return sorted((dict(fact) for fact in outcome.actual.series), key=lambda fact: (str(fact["created"]), str(fact["id"])), reverse=True)
-
-
-def _api(clients: Iterable[Client]) -> Dict[str, Any]:
-    """The cost with both regions where there are two."""
-    costs = [one.api() for one in {id(client): client for client in clients}.values()]
-    return {
-        "calls": sum(c["calls"] for c in costs),
-        "retries": sum(c["retries"] for c in costs),
-        "seconds": max(c["seconds"] for c in costs),
-    }
 
 
 def _info(kind: str) -> Callable[[Client, Options], Dict[str, Any]]:

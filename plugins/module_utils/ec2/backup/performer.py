@@ -5,23 +5,21 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import Any, Callable, List, Mapping, Optional
 
 from ...aws import tags as tag_words
 from ...aws.client import Client
-from ...aws.failures import answer_lost, throttled
+from ...aws.failures import throttled
 from ...engine.errors import CallFailed, SteadfastError
 from ...engine.execute import Performed, Performer, references
 from ...engine.plan import Step
 from ...engine.wait import Wait
-from ..look_up import describe
-from ..performer import token
+from ..describe import api_filter, describe
+from ..once import sent_once, token
 from .state import IMAGE, SNAPSHOT
 
 Params = Mapping[str, Any]
 
-#: Seconds between looks for what a lost answer may have made.
-_LOOKS = (0.5, 1.0, 1.5, 2.0)
 _NOT_VISIBLE = {"InvalidSnapshot.NotFound": SNAPSHOT, "InvalidAMIID.NotFound": IMAGE, "InvalidAMIID.Unavailable": IMAGE}
 _ALREADY = {"DeleteSnapshot": ("InvalidSnapshot.NotFound",), "DeregisterImage": ("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable")}
 _NOT_YET = {"CreateSnapshot": ("SnapshotCreationPerVolumeRateExceeded",), "DeleteSnapshot": ("InvalidSnapshot.InUse",)}
@@ -67,12 +65,11 @@ class BackupPerformer(Performer):
     def look(self, kind: str, identities: List[str]) -> Mapping[str, Any]:
         """The present state of each, by filter, so that one that is not visible yet does not spoil the others."""
         word = "SnapshotId" if kind == SNAPSHOT else "ImageId"
-        filters = [{"Name": f"{kind}-id", "Values": identities}]
-        return {raw[word]: raw for raw in describe(self._client, f"{kind}s", filters)}
+        return {raw[word]: raw for raw in describe(self._client, f"{kind}s", [api_filter(f"{kind}-id", identities)])}
 
     def _call(self, verb: str, params: Params) -> Mapping[str, Any]:
         if verb in ("CreateSnapshot", "CopySnapshot"):
-            return self._once(verb, params)
+            return sent_once(lambda: self._client.call_once(verb, params), lambda: self._same(params), self._sleep)
         if verb == "CopyImage":
             params = {**params, "ClientToken": token(params, 0)}
         try:
@@ -83,26 +80,12 @@ class BackupPerformer(Performer):
                 raise
             return there
 
-    def _once(self, verb: str, params: Params) -> Mapping[str, Any]:
-        """Sent once: there is no token, so after a lost answer its tags tell whether it was carried out."""
-        try:
-            return self._client.call_once(verb, params)
-        except CallFailed as error:
-            if not answer_lost(error):
-                raise
-            for seconds in _LOOKS:
-                self._sleep(seconds)
-                there = self._same(params)
-                if there:
-                    return there
-            raise
-
     def _same(self, params: Params) -> Optional[Mapping[str, Any]]:
         """What carries the name and the tags that `params` would give. The plan was made because there was none."""
         tags = tag_words.from_api(params["TagSpecifications"][0]["Tags"])
-        filters: List[Dict[str, Any]] = [{"Name": f"tag:{key}", "Values": [value]} for key, value in sorted(tags.items())]
+        filters = [api_filter(f"tag:{key}", [value]) for key, value in sorted(tags.items())]
         if "Name" in params:
-            filters.append({"Name": "name", "Values": [params["Name"]]})
+            filters.append(api_filter("name", [params["Name"]]))
         found = describe(self._client, "images" if "Name" in params else "snapshots", filters)
         return found[0] if len(found) == 1 else None
 

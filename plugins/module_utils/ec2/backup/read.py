@@ -7,16 +7,14 @@ from __future__ import annotations
 import time
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
-from ...aws import tags as tag_words
 from ...aws.client import Client
 from .. import facts as fact_words
-from ..look_up import Calls, Raw, at_once, describe
+from ..describe import KINDS, Calls, Raw, api_filter, asking, at_once
 from . import plan as plan_words
 from . import state
 from .state import IMAGE, SERIES, SNAPSHOT, Backup, Facts, World
 
 _PLURAL = {SNAPSHOT: "snapshots", IMAGE: "images"}
-_NAME_FILTER = {SNAPSHOT: f"tag:{tag_words.NAME}", IMAGE: "name"}
 _ATTRIBUTE = {
     SNAPSHOT: ("DescribeSnapshotAttribute", "SnapshotId", "createVolumePermission", "CreateVolumePermissions"),
     IMAGE: ("DescribeImageAttribute", "ImageId", "launchPermission", "LaunchPermissions"),
@@ -32,9 +30,9 @@ def read(client: Client, elsewhere: Elsewhere, backup: Backup) -> World:
     kind, plural = backup.kind, _PLURAL[backup.kind]
     calls: Calls = {}
     if backup.name is not None:
-        calls["named"] = lambda: describe(client, plural, [_filter(_NAME_FILTER[kind], [str(backup.name)])])
+        calls["named"] = asking(client, plural, [api_filter(KINDS[plural].name_filter, [str(backup.name)])])
     if backup.retains:
-        calls["series"] = lambda: describe(client, plural, [_filter(f"tag:{SERIES}", [str(backup.series)])])
+        calls["series"] = asking(client, plural, [api_filter(f"tag:{SERIES}", [str(backup.series)])])
     first = at_once(calls)
     named, series = (_alone(facts_of(kind, first.get(word, ()))) for word in ("named", "series"))
     second = at_once(_second(client, elsewhere, backup, named, series))
@@ -78,16 +76,21 @@ def accounts(permissions: Iterable[Mapping[str, Any]]) -> List[str]:
 def _source_call(client: Client, elsewhere: Elsewhere, backup: Backup) -> Callable[[], Raw]:
     """By id whosever it is; by name only one's own."""
     if backup.source:
-        plural, prefix, word = ("volumes", "vol-", "volume-id") if backup.kind == SNAPSHOT else ("instances", "i-", "instance-id")
-        by_id = backup.source.startswith(prefix)
-        filters = [_filter(word if by_id else f"tag:{tag_words.NAME}", [backup.source])]
-        return lambda: describe(client, plural, filters)
-    wanted, plural = str(backup.copy_of), _PLURAL[backup.kind]
-    operation, result = f"Describe{plural.capitalize()}", plural.capitalize()
-    if wanted.startswith({SNAPSHOT: "snap-", IMAGE: "ami-"}[backup.kind]):
-        by_id_filters = [_filter(f"{backup.kind}-id", [wanted])]
-        return lambda: elsewhere(backup.copy_region).pages(operation, result, {"Filters": by_id_filters})
-    return lambda: describe(elsewhere(backup.copy_region), plural, [_filter(_NAME_FILTER[backup.kind], [wanted])])
+        return _referred(client, "volumes" if backup.kind == SNAPSHOT else "instances", backup.source)
+    plural, wanted = _PLURAL[backup.kind], str(backup.copy_of)
+    by_id = wanted.startswith(KINDS[plural].id_prefix)
+
+    def ask() -> Raw:
+        # here, in a thread of its own: a client of another region takes long to make
+        return _referred(elsewhere(backup.copy_region), f"all_{plural}" if by_id else plural, wanted)()
+
+    return ask
+
+
+def _referred(client: Client, kind: str, reference: str) -> Callable[[], Raw]:
+    """What an id or a name means."""
+    how = KINDS[kind]
+    return asking(client, kind, [api_filter(how.id_filter if reference.startswith(how.id_prefix) else how.name_filter, [reference])])
 
 
 def _sources(backup: Backup, raws: Iterable[Mapping[str, Any]], region: str) -> List[Facts]:
@@ -97,8 +100,7 @@ def _sources(backup: Backup, raws: Iterable[Mapping[str, Any]], region: str) -> 
         return [{**fact, "region": region} for fact in (found if by_id else _alone(found))]
     if backup.kind == SNAPSHOT:
         return [fact_words.volume(raw) for raw in raws if raw.get("State") not in ("deleting", "deleted")]
-    live = [raw for reservation in raws for raw in reservation["Instances"] if raw["State"]["Name"] not in fact_words.GONE]
-    return [fact_words.instance(raw) for raw in live]
+    return [fact_words.instance(raw) for raw in fact_words.live_in(raws)]
 
 
 def _user_calls(client: Client, kind: str, going: List[Facts]) -> Calls:
@@ -107,12 +109,12 @@ def _user_calls(client: Client, kind: str, going: List[Facts]) -> Calls:
     templates = {"Versions": ["$Latest", "$Default"]}
     calls: Calls = {"templates": lambda: client.pages("DescribeLaunchTemplateVersions", "LaunchTemplateVersions", templates)}
     if kind == SNAPSHOT:
-        calls["images"] = lambda: describe(client, "images", [_filter("block-device-mapping.snapshot-id", ids)])
+        calls["images"] = asking(client, "images", [api_filter("block-device-mapping.snapshot-id", ids)])
         return calls
-    calls["instances"] = lambda: describe(client, "instances", [_filter("image-id", ids)])
+    calls["instances"] = asking(client, "instances", [api_filter("image-id", ids)])
     snapshots = sorted({one for fact in going for one in state.snapshot_ids(fact)})
     if snapshots:
-        calls["snapshots"] = lambda: describe(client, "snapshots", [_filter("snapshot-id", snapshots)])
+        calls["snapshots"] = asking(client, "snapshots", [api_filter("snapshot-id", snapshots)])
     return calls
 
 
@@ -121,10 +123,8 @@ def _users(kind: str, going: List[Facts], found: Mapping[str, Raw]) -> Dict[str,
     for raw in found.get("images", ()):
         for identity in state.snapshot_ids(state.image(raw)):
             users.setdefault(identity, []).append(f"image {raw['ImageId']}")
-    for reservation in found.get("instances", ()):
-        for raw in reservation["Instances"]:
-            if raw["State"]["Name"] not in fact_words.GONE:
-                users.setdefault(raw["ImageId"], []).append(f"instance {raw['InstanceId']}")
+    for raw in fact_words.live_in(found.get("instances", ())):
+        users.setdefault(raw["ImageId"], []).append(f"instance {raw['InstanceId']}")
     for identity, name in _in_templates(found.get("templates", ())):
         users.setdefault(identity, []).append(f"launch template {name}")
     if kind == IMAGE:
@@ -154,7 +154,3 @@ def facts_of(kind: str, raws: Iterable[Mapping[str, Any]]) -> List[Facts]:
     mapping = state.snapshot if kind == SNAPSHOT else state.image
     found: List[Facts] = [mapping(raw) for raw in raws if raw.get("State") not in _GONE]
     return list({str(fact["id"]): fact for fact in found}.values())
-
-
-def _filter(name: str, values: Iterable[str]) -> Dict[str, Any]:
-    return {"Name": name, "Values": list(values)}

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple
 from ...aws import tags as tag_words
 from ...engine.errors import InvalidInput
 from .. import declare
+from ..texts import refuse_half_characters
 
 SNAPSHOT, IMAGE = "snapshot", "image"
 #: Snapshots (or images) that follow each other carry the name of their series in this tag.
@@ -83,6 +84,7 @@ class World:
 
 def declared(kind: str, options: Mapping[str, Any]) -> Backup:
     """The declaration that the options of a module mean."""
+    refuse_half_characters(options, f"{kind} {options.get('name') or options.get('series')}")
     source, copy = options.get(SOURCES[kind]), options.get("copy_from") or {}
     keep = options.get("keep") or {}
     share = options.get("share_with")
@@ -198,13 +200,13 @@ def snapshot_ids(fact: Facts) -> List[str]:
 
 
 def moment(value: Any) -> Optional[str]:
-    """A time of the API as ISO 8601 in UTC, to the second; None where there is none."""
+    """A time of the API as ISO 8601 in UTC, as exact as the API says it, so that texts sort like times; None where there is none."""
     if value is None:
         return None
     if not isinstance(value, datetime):
         value = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
     value = value if value.tzinfo else value.replace(tzinfo=timezone.utc)
-    return str(value.astimezone(timezone.utc).replace(microsecond=0).isoformat())
+    return str(value.astimezone(timezone.utc).isoformat())
 
 
 def age(fact: Facts, now: float) -> float:

@@ -28,6 +28,11 @@ def plan(desired: Instance, context: Context) -> Change:
 def delete(actual: Facts, name: str, context: Context) -> Change:
     """Terminate it. Volumes attached to it afterwards stay."""
     protect(KIND, name, actual["tags"])
+    root = context.world.raw.get(actual["id"], {}).get("RootDeviceName")
+    for volume in context.world.volumes:
+        # AWS deletes it along with the instance; the root volume has the tags of the instance itself.
+        if volume["instance_id"] == actual["id"] and volume["delete_on_termination"] and volume["device"] != root:
+            protect("volume", volume["member"] or volume["name"] or volume["id"], volume["tags"])
     steps = []
     if context.world.details.get(actual["id"], {}).get("termination_protection"):
         declared = context.instances.get(name)

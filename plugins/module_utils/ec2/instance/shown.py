@@ -70,12 +70,17 @@ def shown(actual: Facts, context: Context, raw: Optional[Mapping[str, Any]] = No
         "security_groups": sorted(str(group["name"]) for group in actual["security_groups"]),
         "metadata_options": metadata(raw),
         "placement": placement(raw),
-        "market": "spot" if raw.get("InstanceLifecycle") == "spot" else "on_demand",
+        "market": market(raw),
         "root_volume": {name: root[name] for name in EBS_WORDS if name != "kms_key_id"} if root else None,
         "user_data": shown_digest(actual["tags"]),
         "tags": visible(actual["tags"]),
         **{name: details[name] for name in DETAILS if name in details},
     }
+
+
+def market(raw: Mapping[str, Any]) -> str:
+    """Where an instance was bought."""
+    return "spot" if raw.get("InstanceLifecycle") == "spot" else "on_demand"
 
 
 def group_names(desired: Instance, context: Context) -> List[str]:

@@ -11,7 +11,7 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
-from .text import about, differences, expiring, moment, spelt
+from .text import about, differences, expiring, moment, seen, spelt
 
 #: More would make the page slow; the whole is in report.json.
 MOST_FINDINGS = 2000
@@ -23,7 +23,9 @@ STYLE = """
 --good:#56d364;--bad:#ff9492;--odd:#e3b341;--focus:#79b8ff}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
-main,header{max-width:75rem;margin:0 auto;padding:1rem}
+main,header{max-width:75rem;margin:0 auto;padding:0 1rem}
+header{padding-top:1rem}main{padding-bottom:2rem}
+p,li,summary{overflow-wrap:anywhere}
 a{color:var(--link)}
 .skip{position:absolute;left:-99rem}.skip:focus{position:static}
 :focus-visible{outline:3px solid var(--focus);outline-offset:2px}
@@ -39,13 +41,17 @@ h3{font-size:1.05rem;margin:1.2rem 0 .4rem;overflow-wrap:anywhere}
 .tiles b{display:block;font-size:1.4rem;font-variant-numeric:tabular-nums}
 table{border-collapse:collapse;width:100%;margin:.4rem 0}
 caption{text-align:left;color:var(--soft);padding:.2rem 0}
+.finding table{table-layout:fixed}.finding th:first-child{width:20%}
+.finding caption{position:absolute;width:1px;height:1px;padding:0;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
+.only{font-weight:700;text-decoration:underline}
 th,td{border:1px solid var(--line);padding:.3rem .6rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}
 th{background:var(--panel)}
 td code{white-space:pre-wrap}
 code{font:.9em ui-monospace,monospace}
-.finding{border:1px solid var(--line);border-radius:.4rem;padding:.5rem .9rem;margin:.6rem 0}
-.finding h4{margin:0;font-size:1rem;overflow-wrap:anywhere}
-.mark{border:1px solid currentColor;border-radius:.3rem;padding:0 .4rem;font-size:.85rem;white-space:nowrap}
+.finding{position:relative;border:1px solid var(--line);border-radius:.4rem;padding:.5rem .9rem;margin:.6rem 0}
+.finding h4{margin:0 0 .5rem;font-size:1rem;overflow-wrap:anywhere}
+.mark{border:1px solid currentColor;border-radius:.3rem;padding:0 .4rem;font-size:.85rem;font-weight:400;
+white-space:nowrap;color:var(--soft)}
 .critical,.high{color:var(--bad)}.medium{color:var(--odd)}.low{color:var(--soft)}
 input{font:inherit;padding:.4rem;width:100%;max-width:30rem;
 background:var(--paper);color:var(--ink);border:1px solid var(--soft);border-radius:.3rem}
@@ -83,7 +89,7 @@ def page(report: Mapping[str, Any]) -> str:
         '<a class="skip" href="#content">To the content</a>',
         f"<header>{_head(report)}</header>",
         f'<main id="content" tabindex="-1">{_problems(report)}{_findings(followed)}{_others(report, suppressed)}{_hosts(report)}</main>',
-        f"<script>{SCRIPT}</script>",
+        f"<script>{SCRIPT}</script>" if followed else "",
     )
     lines = ("<!doctype html>", '<html lang="en">', "<head>", *head, "</head>", "<body>", *body, "</body>", "</html>")
     return "\n".join(lines) + "\n"
@@ -126,15 +132,19 @@ def _host(host: str, findings: list[dict[str, Any]]) -> str:
 
 
 def _finding(finding: Mapping[str, Any]) -> str:
-    marks = [finding["kind"], finding["severity"], finding["state"], "flapping" if finding.get("flapping") else ""]
-    spans = " ".join(f'<span class="mark {escape(finding["severity"])}">{escape(mark)}</span>' for mark in marks if mark)
-    rows = [(one["path"], spelt(one["expected"]), spelt(one["actual"])) for one in finding["attributes"]]
-    table = _table(f"Attributes of {finding['resource']}", ("attribute", "expected", "actual"), rows) if rows else ""
+    marks = [("", finding["kind"]), (finding["severity"], finding["severity"]), ("", finding["state"])]
+    marks += [("high", "flapping")] if finding.get("flapping") else []
+    spans = " ".join(f'<span class="mark {escape(kind)}">{escape(mark)}</span>' for kind, mark in marks if mark)
+    rows = [
+        (f"<code>{escape(one['path'])}</code>", _value(one["expected"], one["actual"]), _value(one["actual"], one["expected"]))
+        for one in finding["attributes"]
+    ]
+    table = _rows(f"Attributes of {finding['resource']}", ("attribute", "expected", "actual"), rows) if rows else ""
     words = "" if rows else "".join(f"<p>{escape(line)}</p>" for line in differences(finding))
     facts = [f"{finding['task']} ({finding['file']}:{finding['line']})"]
     facts += [f"role {finding['role']}"] if finding["role"] else []
     facts += [f"owner {finding['owner']}"] if finding["owner"] else []
-    facts += [f"since {moment(finding['since'])}, seen {finding['occurrences']} times"] if finding.get("since") else []
+    facts += [f"since {moment(finding['since'])}, {seen(finding)}"] if finding.get("since") else []
     facts += [f"delegated to {finding['delegated_to']}"] if finding.get("delegated_to") else []
     item = f" [{finding['item']}]" if finding["item"] and finding["item"] not in finding["resource"] else ""
     head = f"<h4>{escape(finding['resource'] + item)} {spans}</h4>"
@@ -166,12 +176,25 @@ def _hosts(report: Mapping[str, Any]) -> str:
     return f"<details><summary>All hosts ({report['hosts']['expected']})</summary>{table}</details>" if rows else ""
 
 
+def _value(value: Any, other: Any) -> str:
+    """A value as code; of a list one member a line, and marked what the other side has not."""
+    if not isinstance(value, list) or not value:
+        return f"<code>{escape(spelt(value))}</code>"
+    there = other if isinstance(other, list) else []
+    lines = (escape(spelt(one)) if one in there else f'<span class="only">{escape(spelt(one))}</span>' for one in value)
+    return f"<code>{'<br>'.join(lines)}</code>"
+
+
 def _table(caption: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """A table of texts."""
+    return _rows(caption, heads, [tuple(f"<code>{escape(cell)}</code>" for cell in row) for row in rows])
+
+
+def _rows(caption: str, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """A table of cells that are HTML already."""
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
     lines = "".join(
-        "<tr>"
-        + "".join(f'<td data-label="{escape(name)}"><code>{escape(cell)}</code></td>' for name, cell in zip(heads, row, strict=True))
-        + "</tr>"
+        "<tr>" + "".join(f'<td data-label="{escape(name)}">{cell}</td>' for name, cell in zip(heads, row, strict=True)) + "</tr>"
         for row in rows
     )
     return f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"

@@ -96,7 +96,7 @@ def expiring(report: Mapping[str, Any]) -> Iterator[str]:
 
 def headline(finding: Mapping[str, Any]) -> str:
     """One line: what it is, how bad, since when."""
-    since = f", since {moment(finding['since'])}, seen {finding['occurrences']} times" if finding.get("occurrences", 0) > 1 else ""
+    since = f", since {moment(finding['since'])}, {seen(finding)}" if finding.get("occurrences", 0) > 1 else ""
     where = f" (delegated to {finding['delegated_to']})" if finding.get("delegated_to") else ""
     flapping = ", FLAPPING" if finding.get("flapping") else ""
     state = f" {finding['state']}" if finding["state"] else ""
@@ -122,6 +122,11 @@ def spelt(value: Any) -> str:
     if isinstance(value, str):
         return value.replace("\n", " ⏎ ") if value else '""'
     return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def seen(finding: Mapping[str, Any]) -> str:
+    """In how many checks it was there."""
+    return "seen once" if finding["occurrences"] == 1 else f"seen {finding['occurrences']} times"
 
 
 def moment(seconds: float) -> str:

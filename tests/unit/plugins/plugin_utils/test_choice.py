@@ -37,6 +37,18 @@ def test_one_filter_is_left_to_the_api() -> None:
     assert choice.takes(raw())
 
 
+@pytest.mark.parametrize(
+    ("included", "excluded", "states", "option"),
+    [([{}], [], STATES, "include_filters"), ([], [{}], STATES, "exclude_filters"), ([], [], [], "states")],
+)
+def test_what_would_mean_every_instance_or_none_is_refused(
+    included: list[Any], excluded: list[Any], states: list[str], option: str
+) -> None:
+    """An empty filter that excludes would make an account without hosts of any."""
+    with pytest.raises(InvalidInput, match=option):
+        Choice.of({}, included, excluded, states)
+
+
 def test_several_filters_become_one_question_with_what_they_have_in_common() -> None:
     """The API may give too many, never too few."""
     choice = Choice.of({"tag:Role": "web"}, [{"tag:Role": ["db"], "vpc-id": "vpc-1"}], [], STATES)

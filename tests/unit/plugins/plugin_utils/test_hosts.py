@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.steadfast.ec2.plugins.plugin_utils.hosts import Reach, groups, image_user, names
+from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import InvalidInput
+from ansible_collections.steadfast.ec2.plugins.plugin_utils.hosts import (
+    Reach,
+    check_group_by,
+    check_hostnames,
+    groups,
+    image_user,
+    names,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +63,28 @@ def test_where_a_group_has_the_name_the_fleet_comes_behind_it() -> None:
 def test_a_tag_cannot_take_the_place_of_what_means_something_to_ansible(name: str) -> None:
     """An instance tagged `localhost` is not the control node."""
     assert names([instance(name=name)], ["name"]).by_id == {"i-1": f"{name}-1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "host"), [("..", "__"), (".", "_"), ("../web", "___web"), ("-oProxyJump", "_oProxyJump"), ("a.b-c", "a.b-c")]
+)
+def test_a_tag_cannot_make_a_path_or_an_option_of_a_host_name(name: str, host: str) -> None:
+    """`host_vars/..` would be every file beside the inventory, with the passwords of other groups in them."""
+    assert names([instance(name=name)], ["name"]).by_id == {"i-1": host}
+
+
+@pytest.mark.parametrize("one", [None, "", "dns", "tag:", {"name": "tag:Name", "prefix": "x"}, "{{ ec2.tags.Name", "{% if %}"])
+def test_what_names_no_host_is_refused(one: Any) -> None:
+    """Also what aws_ec2 knows as a mapping, and a template that cannot be read."""
+    with pytest.raises(InvalidInput, match="hostnames: "):
+        check_hostnames(["name", one])
+
+
+@pytest.mark.parametrize("kind", [None, "", 5])
+def test_what_is_no_attribute_and_no_tag_makes_no_group(kind: Any) -> None:
+    """It is refused, and its place in the list is not passed over."""
+    with pytest.raises(InvalidInput, match="group_by: "):
+        check_group_by(["fleet", kind])
 
 
 @given(st.lists(st.sampled_from(["web", "web-1", "web 1", "web_1", "localhost", ""]), max_size=8), st.randoms())

@@ -14,10 +14,14 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from ansible_collections.steadfast.ec2.plugins.module_utils.aws.client import Client, Connection
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.steadfast.ec2.plugins.module_utils.aws.client import Client
+from ansible_collections.steadfast.ec2.plugins.module_utils.aws.connection import Connection
 from ansible_collections.steadfast.ec2.plugins.module_utils.aws.failures import from_api_error
 from ansible_collections.steadfast.ec2.plugins.module_utils.aws.role import connect
+from ansible_collections.steadfast.ec2.plugins.module_utils.ec2.backup.definitions import IMAGE_MODULE, SNAPSHOT_MODULE
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import SteadfastError
+from ansible_collections.steadfast.ec2.plugins.module_utils.engine.module import ModuleDefinition
 
 ROLE = "arn:aws:iam::123456789012:role/deploy"
 EMPTY = '<R xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>1</requestId></R>'
@@ -174,6 +178,18 @@ def test_a_role_is_assumed_once_and_counted(server: Server) -> None:
     form = server.requests[0].form
     assert (form["RoleArn"], form["ExternalId"], form["RoleSessionName"]) == ([ROLE], ["moso"], ["nightly"])
     assert (client.api()["calls"], client.api()["retries"]) == (3, 0)
+
+
+@pytest.mark.parametrize(("kind", "definition"), [("snapshot", SNAPSHOT_MODULE), ("image", IMAGE_MODULE)])
+def test_backups_are_made_as_the_role(server: Server, kind: str, definition: ModuleDefinition) -> None:
+    """Here and in the region that is copied from: no call but the first is made with the credentials that assume it."""
+    options = {"name": "copy", "copy_from": {kind: "original", "region": "eu-west-1"}, **KEYS, "role_arn": ROLE}
+    found = ArgumentSpecValidator(dict(definition.argument_spec)).validate(options)
+    with pytest.raises(SteadfastError):  # there is no original
+        definition.run(found.validated_parameters, True)
+    assert server.signed()[0] == ("AssumeRole", "OWN")
+    assert len(server.signed()) > 2
+    assert {key for _action, key in server.signed()[1:]} == {"ASSUMED"}
 
 
 def test_a_role_that_does_not_trust_us_says_which_two_policies_count(server: Server) -> None:

@@ -10,7 +10,7 @@ import resource
 import pytest
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.apply import Runner, verify_problems
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.state import Disk, Node
-from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import Busy, CommandFailed, NotFound, Refused
+from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import Busy, CommandFailed, NotFound, Refused, TimedOut
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.plan import Change, Plan, Step
 
 from .conftest import FIXTURES, Fake
@@ -131,6 +131,30 @@ def test_a_partition_that_the_kernel_does_not_show_is_asked_for(fake: Fake) -> N
     machine = type(fake.machine)(partx, str(fake.root), fake.machine.clock, fake.machine.sleep)
     Runner(machine, Disk(Node("vdb", number="0:0"), "vol1"), 5).wait_for_partition("vdb", "vdb1")
     assert fake.programs.asked == ["partx -u /dev/vdb"]
+
+
+def test_a_partition_that_udev_reads_again_is_waited_for(fake: Fake) -> None:
+    """Once its table is written, udev may take a partition that is not in use away for a moment; then it cannot be mounted."""
+    fake.disk("vdb", "vol1")
+    fake.write("/run/udev/control", "")
+    fake.programs.says("udevadm settle")
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        fake.write("/dev/vdb1", "")
+
+    machine = type(fake.machine)(fake.programs.__call__, str(fake.root), fake.machine.clock, sleep)
+    Runner(machine, Disk(Node("vdb", number="0:0"), "vol1"), 5).wait_for_udev("vdb1")
+    assert fake.programs.asked == ["udevadm settle --timeout=30"]
+    assert len(slept) == 1
+
+
+def test_a_partition_that_does_not_come_back_is_an_error(fake: Fake) -> None:
+    """Told as what it is, not as a mount that failed."""
+    fake.disk("vdb", "vol1")
+    with pytest.raises(TimedOut, match="vdb1"):
+        Runner(fake.machine, Disk(Node("vdb", number="0:0"), "vol1"), 0).wait_for_udev("vdb1")
 
 
 def test_an_error_of_the_system_is_told_with_the_step(fake: Fake) -> None:

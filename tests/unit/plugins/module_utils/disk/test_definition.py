@@ -40,6 +40,7 @@ def test_the_defaults_are_those_of_the_plan() -> None:
         ("mkfs_options", ["-i 4096", "-U random"], "found -U"),
         ("mkfs_options", ["-n"], "found -n"),
         ("mkfs_options", ["/dev/vdz"], "names a device"),
+        ("mount_options", ["nofail,x-systemd.automount"], "when somebody looks"),
         ("owner", "no-such-user", "no such name"),
         ("group", "no-such-group", "no such name"),
         ("mode", 493, "in quotes"),

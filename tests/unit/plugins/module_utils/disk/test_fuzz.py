@@ -14,7 +14,7 @@ from ansible_collections.steadfast.ec2.plugins.module_utils.disk import apply, f
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.machine import Machine
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.state import Mount
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import CommandFailed
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from .conftest import Fake
@@ -90,7 +90,7 @@ PARTITIONS = st.lists(st.fixed_dictionaries({"node": WORDS, "start": st.integers
 
 def sfdisk_says(text: str, code: int = 0) -> tuple[str, ...]:
     """The partitions that are read from this output."""
-    return probe._untold(Machine(lambda _argv, _text: (code, text, "")), "/dev/vdb")
+    return tuple(uuid for uuid, _ in probe._untold(Machine(lambda _argv, _text: (code, text, "")), "/dev/vdb"))
 
 
 @given(PARTITIONS)
@@ -131,6 +131,7 @@ def test_any_complaint_of_findmnt_is_survived(text: str) -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(maps=st.text(), swaps=st.text())
+@example(maps="a b c d e /f", swaps="Filename\n ")
 def test_any_process_is_survived(fake: Fake, maps: str, swaps: str) -> None:
     """Maps and swaps of any content name nobody that is not there."""
     for path, text in {"proc/7/maps": maps, "proc/swaps": swaps}.items():

@@ -55,11 +55,19 @@ def test_any_mountinfo_is_survived(text: str) -> None:
         ("commit=5", mount("rw,relatime"), {}),
         ("errors=remount-ro", mount("rw,relatime", "rw,errors=remount-ro"), {}),
         ("acl,user_xattr", mount("rw,relatime"), {}),
+        ("user", mount("rw,nosuid,nodev,noexec,relatime"), {}),
+        ("user,exec", mount("rw,nosuid,nodev,noexec,relatime"), {"exec": ("noexec", "exec")}),
+        ("group", mount("rw,relatime"), {"suid": ("suid", "nosuid"), "dev": ("dev", "nodev")}),
     ],
 )
 def test_only_what_differs_in_force_is_a_difference(asked: str, there: Mount, different: dict[str, tuple[str, str]]) -> None:
     """Defaults count as asked for; what the kernel cannot show is not guessed."""
     assert mounts.difference(asked.split(","), there) == different
+
+
+def test_what_an_option_implies_is_said_to_the_kernel() -> None:
+    """mount(8) does so at the next boot: by hand it must not be another mount."""
+    assert mounts.kernel_options(["users", "exec", "nofail"]) == ("noexec", "nosuid", "nodev", "exec")
 
 
 def test_a_remount_says_every_flag() -> None:

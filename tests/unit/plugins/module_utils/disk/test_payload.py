@@ -33,7 +33,7 @@ print(json.dumps({file.filename: file.compress_size for file in files}))
 """
 
 
-@pytest.mark.parametrize("module", ["disk", "disk_info"])
+@pytest.mark.parametrize("module", ["disk", "disk_freeze", "disk_info"])
 def test_what_travels_to_the_machine_stays_small(module: str, tmp_path: Path) -> None:
     """The collection's part of the archive is at most 60 KiB; nothing of EC2 travels."""
     place = tmp_path / "ansible_collections" / "steadfast"

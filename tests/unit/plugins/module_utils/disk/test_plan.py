@@ -1,86 +1,58 @@
 # Copyright (c) steadfast.ec2 contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The plan of a disk: from each starting state to what has to be done, or to the refusal that says why not."""
+"""The plan of a disk: from each starting state to what has to be done."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.plan import plan
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.state import (
     COMPLETE,
-    MIB,
     PARTIAL,
     Desired,
-    Disk,
     Folder,
     Geometry,
-    Holder,
-    Mount,
     Node,
     Signature,
     State,
 )
-from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import Busy, InvalidInput, NotFound, Refused, SteadfastError
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.plan import KNOWN_AFTER_APPLY, Change
 
-SEED = "vol-0123456789abcdef0"
-PATH = "/srv/data"
-GIB = 1024 * MIB
-WANTED = Desired(volume=SEED, path=PATH)
-
-EMPTY = State(seed=SEED)
-UUID, PART = str(EMPTY.derived("filesystem")), str(EMPTY.derived("partition"))
-FSTAB = f"UUID={UUID} {PATH} ext4 defaults,nofail,x-systemd.device-timeout=90s 0 2\n"
-ROOT = "UUID=aaaa / ext4 errors=remount-ro 0 1\n"
-EXT4 = Signature("ext4", UUID)
-GPT = Signature(table="gpt")
-
-WHOLE = Node("vdb", GIB, "254:16")
-PARTITION = Node("vdb1", GIB - 2 * MIB, "254:17", MIB, EXT4, PART)
-BLANK = Disk(WHOLE, "vol0123456789abcdef0")
-TABLE = replace(BLANK, node=replace(WHOLE, signature=GPT))
-MADE = replace(TABLE, partitions=(PARTITION,))
-
-MOUNTED = Mount("254:17", PATH, ("rw", "relatime"), "ext4", "/dev/vdb1", ("rw",))
-SOURCES = {f"UUID={UUID}": "vdb1", "UUID=aaaa": "vda1"}
-
-
-def state(disk: Disk | None = BLANK, table: str = ROOT, mounts: tuple[Mount, ...] = (), **more: Any) -> State:
-    """A machine with this disk."""
-    uuids = {UUID: ("vdb1",), "aaaa": ("vda1",)}
-    geometry = Geometry(GIB - 2 * MIB, False, ())
-    folder = Folder(exists=True, real=PATH)
-    facts: dict[str, Any] = {"sources": SOURCES, "uuids": uuids, "geometry": geometry, "folder": folder, **more}
-    return State(disk=disk, seed=SEED, mounts=mounts, table=table.encode(), **facts)
-
-
-def done(**more: Any) -> State:
-    """The state in which nothing is left to do."""
-    return state(**{"disk": MADE, "table": ROOT + FSTAB, "mounts": (MOUNTED,), **more})
-
-
-def verbs(changes: tuple[Change, ...]) -> list[str]:
-    """What is done, in order."""
-    return [step.verb for change in changes for step in change.steps]
-
+from .states import (
+    BLANK,
+    EXT4,
+    FOREIGN,
+    FSTAB,
+    FULL,
+    GIB,
+    LARGER,
+    MADE,
+    MOUNTED,
+    PART,
+    PARTITION,
+    PATH,
+    ROOT,
+    TABLE,
+    UNMOUNTED,
+    UUID,
+    WANTED,
+    WHOLE,
+    done,
+    foreign,
+    state,
+)
 
 LINE = ["make_directory", "write_fstab", "daemon_reload"]
 MOUNT = ["mount"]
 MAKE = ["mkfs.ext4", "wait_for_link"]
 MOVE = ["mount_aside", "copy_content", "verify_content", "switch_content", "promote_content", "umount"]
-FULL = Folder(exists=True, real=PATH, names=("a", "b"), size=5 * MIB, inodes=2, uid=33, gid=33, mode="2775")
-LARGER = replace(MADE, node=replace(MADE.node, size=2 * GIB))
-UNMOUNTED = state(disk=MADE)
-
-FOREIGN = "7e57ab1e-0000-4000-8000-000000000001"
 
 
-def foreign(kind: str = "ext4") -> Disk:
-    """Our partition with a filesystem whose UUID was made for another volume."""
-    return replace(MADE, partitions=(replace(PARTITION, signature=Signature(kind, FOREIGN)),))
+def verbs(changes: tuple[Change, ...]) -> list[str]:
+    """What is done, in order."""
+    return [step.verb for change in changes for step in change.steps]
 
 
 #: what is declared, what is there, what is done
@@ -134,7 +106,7 @@ DONE: dict[str, tuple[Desired, State, list[str]]] = {
         state(foreign("xfs"), uuids={FOREIGN: ("vdb1", "vdc1")}),
         ["mount_aside", "umount", "xfs_admin", "wait_for_link", *LINE, *MOUNT],
     ),
-    "disk grown": (WANTED, done(disk=LARGER), ["sfdisk", "partx", "resize2fs"]),
+    "disk grown": (WANTED, done(disk=LARGER), ["sfdisk", "partx", "wait_for_udev", "resize2fs"]),
     "disk grown, not wanted": (replace(WANTED, grow=False), done(disk=LARGER), []),
     "partition grown, filesystem not": (WANTED, done(geometry=Geometry(GIB // 2)), ["resize2fs"]),
     "content hidden": (replace(WANTED, content="hide"), replace(UNMOUNTED, folder=FULL), [*LINE, *MOUNT]),
@@ -182,194 +154,12 @@ DONE: dict[str, tuple[Desired, State, list[str]]] = {
     "absent, never there": (replace(WANTED, state="absent"), state(disk=None), []),
 }
 
-OTHER = Mount("254:33", PATH, ("rw",), "ext4", "/dev/vdc1", ("rw",))
-HOLDER = Holder(42, "www-data", "nginx: worker", f"{PATH}/a")
-
-
-def partitioned(*parts: Node) -> State:
-    """A GPT disk with these partitions."""
-    return state(replace(TABLE, partitions=parts))
-
-
-def whole(**signature: Any) -> State:
-    """A disk with this signature and no partitions."""
-    return state(replace(BLANK, node=replace(WHOLE, signature=Signature(**signature))))
-
-
-#: what is declared, what is there, the kind of error, words of the message
-REFUSED: dict[str, tuple[Desired, State, type[SteadfastError], str]] = {
-    "no disk": (WANTED, state(disk=None), NotFound, "no such disk"),
-    "swap": (WANTED, whole(kind="swap", uuid="s"), Refused, "swap (UUID s)"),
-    "LVM": (WANTED, whole(kind="LVM2_member", uuid="l"), Refused, "LVM2_member"),
-    "LUKS": (WANTED, whole(kind="crypto_LUKS", uuid="c"), Refused, "crypto_LUKS"),
-    "contradicting signatures": (WANTED, whole(unclear=True), Refused, "contradict"),
-    "empty MBR": (WANTED, whole(table="dos"), Refused, "a dos partition table with no partition"),
-    "empty GPT": (WANTED, whole(table="gpt"), Refused, "a gpt partition table with no partition"),
-    "somebody else's empty partition": (
-        WANTED,
-        partitioned(replace(PARTITION, signature=Signature(), part_uuid="other")),
-        Refused,
-        "a partition that we did not make",
-    ),
-    "two partitions": (WANTED, partitioned(PARTITION, replace(PARTITION, name="vdb2")), Refused, "2 partitions (vdb1: ext4"),
-    "stale filesystem under a wiped table": (WANTED, state(replace(BLANK, inside=EXT4)), Refused, "at 1 MiB"),
-    "backup of a table": (WANTED, state(replace(BLANK, remains="the backup of a GPT")), Refused, "the backup of a GPT"),
-    "held by device mapper": (WANTED, state(replace(BLANK, node=replace(WHOLE, held=("held by dm-0",)))), Refused, "held by dm-0"),
-    "opened exclusively": (WANTED, partitioned(replace(PARTITION, held=("opened exclusively",))), Refused, "opened exclusively"),
-    "blank and read-only": (WANTED, state(replace(BLANK, read_only=True)), Refused, "read-only and has no filesystem"),
-    "filesystem on a read-only disk": (WANTED, state(replace(MADE, read_only=True)), Refused, "Add `ro`"),
-    "another kind of filesystem": (replace(WANTED, filesystem="xfs"), UNMOUNTED, Refused, "ext4 (UUID"),
-    "the same UUID twice": (WANTED, state(MADE, uuids={UUID: ("vdb1", "vdc1")}), Refused, "same UUID as vdc1"),
-    "a partition larger than the disk": (WANTED, state(replace(MADE, node=replace(MADE.node, size=GIB // 2))), Refused, "ends behind"),
-    "the original of a copy, not mounted": (
-        replace(WANTED, duplicate_uuid="renew"),
-        state(MADE, uuids={UUID: ("vdb1", "vdc1")}),
-        Refused,
-        "declare the copy",
-    ),
-    "a copy that is mounted elsewhere": (
-        replace(WANTED, duplicate_uuid="renew"),
-        state(foreign(), uuids={FOREIGN: ("vdb1", "vdc1")}, mounts=(replace(MOUNTED, path="/mnt"),)),
-        Busy,
-        "found /mnt",
-    ),
-    "a copy whose own UUID is taken": (
-        replace(WANTED, duplicate_uuid="renew"),
-        state(foreign(), uuids={FOREIGN: ("vdb1", "vdc1"), UUID: ("vdd",)}),
-        Refused,
-        "in use, too",
-    ),
-    "blank, its UUID on a copy": (WANTED, state(uuids={UUID: ("vdc1",)}), Refused, "in use on vdc1"),
-    "a filesystem without a UUID": (
-        WANTED,
-        state(replace(MADE, partitions=(replace(PARTITION, signature=Signature("ext4")),))),
-        Refused,
-        "no UUID to mount it by",
-    ),
-    "an option that a remount cannot change": (replace(WANTED, options=("data=journal",)), done(), Refused, "data=journal"),
-    "a label too long for what is there": (
-        replace(WANTED, label="longer than xfs"),
-        done(disk=replace(MADE, partitions=(replace(PARTITION, signature=Signature("xfs", UUID)),))),
-        InvalidInput,
-        "longer than xfs allows",
-    ),
-    "a label that what is there does not take": (
-        replace(WANTED, label="two words"),
-        done(disk=replace(MADE, partitions=(replace(PARTITION, signature=Signature("xfs", UUID)),))),
-        InvalidInput,
-        "takes blanks only when it is made",
-    ),
-    "erasing on a read-only disk": (
-        replace(WANTED, erase=(FOREIGN,)),
-        state(replace(foreign(), read_only=True, node=replace(MADE.node, signature=Signature())), sources={}),
-        Refused,
-        "is read-only",
-    ),
-    "erasing what cannot be told": (
-        replace(WANTED, erase=("gpt",)),
-        state(replace(TABLE, partitions=(replace(PARTITION, signature=Signature(unclear=True)),))),
-        Refused,
-        "contradict",
-    ),
-    "recorded errors": (WANTED, state(MADE, geometry=Geometry(GIB, True)), Refused, "e2fsck"),
-    "something else is mounted there": (WANTED, state(MADE, mounts=(OTHER,)), Refused, "/dev/vdc1"),
-    "mounted elsewhere": (WANTED, state(MADE, mounts=(replace(MOUNTED, path="/mnt"),)), Refused, "path: /mnt"),
-    "a symbolic link": (WANTED, state(MADE, folder=Folder(exists=True, real="/data")), Refused, "without symbolic links"),
-    "a line of something else": (WANTED, state(MADE, table=f"UUID=aaaa {PATH} ext4 defaults 0 0\n"), Refused, "UUID=aaaa"),
-    "a line of a network filesystem": (WANTED, state(MADE, table=f"host:/x {PATH} nfs defaults 0 0\n"), Refused, "host:/x"),
-    "content and no decision": (WANTED, replace(UNMOUNTED, folder=FULL), Refused, "found a, b"),
-    "content on both sides": (
-        replace(WANTED, content="move"),
-        replace(UNMOUNTED, folder=FULL, geometry=Geometry(GIB, False, ("c",))),
-        Refused,
-        "not merged",
-    ),
-    "content that does not fit": (
-        replace(WANTED, content="move"),
-        replace(UNMOUNTED, folder=replace(FULL, size=2 * GIB)),
-        Refused,
-        "does not fit",
-    ),
-    "more files than inodes": (
-        replace(WANTED, content="move"),
-        replace(UNMOUNTED, folder=replace(FULL, inodes=10**6)),
-        Refused,
-        "does not fit",
-    ),
-    "content in use": (replace(WANTED, content="move"), replace(UNMOUNTED, folder=FULL, holders=(HOLDER,)), Busy, "nginx: worker (pid 42"),
-    "a mount inside the content": (
-        replace(WANTED, content="move"),
-        state(MADE, mounts=(replace(OTHER, path=f"{PATH}/x"),), folder=FULL),
-        Refused,
-        f"{PATH}/x",
-    ),
-    "an orphaned copy": (WANTED, replace(UNMOUNTED, geometry=Geometry(GIB, False, (PARTIAL,))), Refused, "interrupted copy"),
-    "files that appeared during a move": (
-        replace(WANTED, content="move"),
-        replace(UNMOUNTED, folder=replace(FULL, old=(f"{PATH}.before-{UUID[:8]}",)), geometry=Geometry(GIB, False, (COMPLETE,))),
-        Refused,
-        "new files have appeared",
-    ),
-    "no sfdisk": (WANTED, state(programs=frozenset({"mkfs.ext4"})), NotFound, "fdisk"),
-    "busy": (replace(WANTED, state="absent"), done(holders=(HOLDER,)), Busy, f"nginx: worker (pid 42, user www-data): {PATH}/a"),
-    "a mount below": (
-        replace(WANTED, state="absent"),
-        done(mounts=(MOUNTED, replace(OTHER, path=f"{PATH}/x"))),
-        Busy,
-        f"/dev/vdc1 at {PATH}/x",
-    ),
-}
-
 
 @pytest.mark.parametrize("case", DONE)
 def test_each_state_leads_to_its_steps(case: str) -> None:
     """The steps that are left, in order; none where it is as declared."""
     desired, actual, steps = DONE[case]
     assert verbs(plan(desired, actual).effective) == steps
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_must_not_be_touched_is_refused_with_what_was_found(case: str) -> None:
-    """The error comes from the plan, so before any write, and says what to do."""
-    desired, actual, kind, words = REFUSED[case]
-    with pytest.raises(kind) as caught:
-        plan(desired, actual)
-    assert words in caught.value.message
-    assert caught.value.do or kind is NotFound
-
-
-LINE_BYTES = FSTAB.encode()
-TURNED = f"UUID={UUID}\t{PATH}\text4\t{','.join(reversed(WANTED.options))}\t0\t2\n".encode()
-#: what stands in fstab when the volume is mounted, and what has to stand there after
-TABLES: dict[str, tuple[bytes, bytes]] = {
-    "nothing": (b"", LINE_BYTES),
-    "comments, tabs and blank lines of others": (
-        b"# a\n\n\t \nLABEL=x\t/x\text4\tro\t0\t0\n",
-        b"# a\n\n\t \nLABEL=x\t/x\text4\tro\t0\t0\n" + LINE_BYTES,
-    ),
-    "no line end at the end": (b"LABEL=x /x ext4", b"LABEL=x /x ext4\n" + LINE_BYTES),
-    "bytes that are no text": (b"# caf\xe9\n/dev/\xff\xfe /y ext4\n", b"# caf\xe9\n/dev/\xff\xfe /y ext4\n" + LINE_BYTES),
-    "lines that end as on Windows": (b"LABEL=x /x ext4\r\n", b"LABEL=x /x ext4\r\n" + LINE_BYTES),
-    "its path twice, both disks gone": (f"UUID=b {PATH} ext4\n# between\n/dev/xvdz {PATH} xfs\n".encode(), LINE_BYTES + b"# between\n"),
-    "its UUID twice, at other paths": (f"UUID={UUID} /a ext4\nUUID={UUID} /b ext4\n".encode(), LINE_BYTES),
-    "its UUID in quotes": (f'UUID="{UUID}" {PATH} ext4 defaults 0 0\n'.encode(), LINE_BYTES),
-    "its path with a slash": (f"UUID={UUID} {PATH}/ ext4 defaults 0 0\n".encode(), LINE_BYTES),
-    "its link by UUID": (f"/dev/disk/by-uuid/{UUID} {PATH} ext4 defaults 0 0\n".encode(), LINE_BYTES),
-    "its line with four fields": (f"UUID={UUID} {PATH} ext4 defaults\n".encode(), LINE_BYTES),
-    "its line with three fields": (f"UUID={UUID} {PATH} ext4\n".encode(), LINE_BYTES),
-    "its line in another order": (TURNED, TURNED),
-    "a line that is commented out": (f"#UUID={UUID} {PATH} ext4\n".encode(), f"#UUID={UUID} {PATH} ext4\n".encode() + LINE_BYTES),
-    "a path that begins like its own": (f"LABEL=x {PATH}base ext4\n".encode(), f"LABEL=x {PATH}base ext4\n".encode() + LINE_BYTES),
-}
-
-
-@pytest.mark.parametrize("name", TABLES)
-def test_fstab_has_one_line_of_ours_and_every_other_byte(name: str) -> None:
-    """Whatever people wrote there; a second run finds nothing to do."""
-    before, after = TABLES[name]
-    changes = [change for change in plan(WANTED, replace(done(), table=before)).changes if change.kind == "fstab"]
-    assert [change.steps[1].params["after"] for change in changes] == ([after] if after != before else [])
-    assert not plan(WANTED, replace(done(), table=after)).changed
 
 
 def test_the_line_and_the_uuid_are_known_before_the_disk_is_touched() -> None:
@@ -411,6 +201,18 @@ def test_a_grown_disk_with_an_old_table_is_told_of() -> None:
     result = plan(WANTED, done(disk=replace(LARGER, node=replace(LARGER.node, signature=Signature(table="dos"))))).to_result()
     assert not result["changed"]
     assert "only GPT partitions are grown" in result["notes"][0]
+
+
+@pytest.mark.parametrize("actual", [done(disk=LARGER), done(geometry=Geometry(GIB // 2, False, ()))], ids=["partition", "filesystem"])
+def test_what_is_mounted_read_only_is_not_grown_but_told_of(actual: State) -> None:
+    """Growing it would fail in every run; without growth declared there is nothing to tell."""
+    desired = replace(WANTED, options=("ro", "nofail"))
+    line = FSTAB.replace("defaults,nofail,x-systemd.device-timeout=90s", "ro,nofail").encode()
+    actual = replace(actual, mounts=(replace(MOUNTED, options=("ro", "relatime")),), table=line)
+    result = plan(desired, actual).to_result()
+    assert not result["changed"]
+    assert "read-only is not grown" in result["notes"][0]
+    assert plan(replace(desired, grow=False), actual).to_result()["notes"] == []
 
 
 def test_disks_that_are_written_are_asked_again_whether_they_are_blank() -> None:

@@ -12,7 +12,7 @@ from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from .test_plan import PART, PATH, SEED, UUID, WANTED
+from .states import PART, PATH, SEED, UUID, WANTED
 
 UUIDS = st.sampled_from(["", UUID, "other", "third"])
 SIGNATURES = st.builds(

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.steadfast.ec2.plugins.module_utils.disk import devices, filesystems, holders, probe
+from ansible_collections.steadfast.ec2.plugins.module_utils.disk import devices, filesystems, holders, mounts, probe
 from ansible_collections.steadfast.ec2.plugins.module_utils.disk.state import MIB, Desired, Signature
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import Ambiguous, CommandFailed, InvalidInput, NotFound
 from hypothesis import given
@@ -93,14 +93,40 @@ def test_a_partition_and_its_filesystem_are_read(fake: Fake) -> None:
     assert state.uuids["7e57ab1e-0000-4000-8000-000000000001"] == ("vdf", "vdg")
 
 
+def test_what_the_superblock_has_as_default_is_in_force(fake: Fake) -> None:
+    """mountinfo does not show it: without a look behind it, asking for it would be a change in every run."""
+    fake.disk("vdb", "vol00000000000000001")
+    fake.partition("vdb", "vdb1", "254:17", MIB, 1022 * MIB)
+    fake.programs.says("blkid -p -o export /dev/vdb /dev/vdb1", fixture="blkid-own.txt")
+    fake.write("/proc/self/mountinfo", "99 1 254:17 / /srv/data rw,relatime - ext4 /dev/vdb1 rw\n26 1 254:1 / / rw - ext4 /dev/vda1 rw\n")
+    fake.write("/proc/fs/ext4/vdb1/options", "rw\nbsddf\ndiscard\nerrors=remount-ro\ncommit=5\ndata=ordered\n")
+    (ours,) = probe.mounts_of(probe.read(fake.machine, VOLUME, 0))
+    assert mounts.difference(["discard", "errors=remount-ro"], ours) == {}
+    assert mounts.difference(["errors=panic", "nodiscard"], ours) == {
+        "errors": ("remount-ro", "panic"),
+        "discard": ("discard", "nodiscard"),
+    }
+    assert mounts.difference(["defaults"], ours) == {}
+
+
+@pytest.mark.parametrize(("make", "content"), [("mkdir", False), ("touch", True), ("symlink_to", True)])
+def test_only_a_directory_is_what_fsck_keeps(fake: Fake, make: str, content: bool) -> None:
+    """Anything else of that name is somebody's."""
+    place = fake.root / "srv/data/lost+found"
+    place.parent.mkdir(parents=True)
+    arguments = ["."] if make == "symlink_to" else []
+    getattr(place, make)(*arguments)
+    assert probe.folder(fake.machine, VOLUME, None).names == (("lost+found",) if content else ())
+
+
 def test_a_table_that_the_kernel_was_not_told_of_is_read_by_sfdisk(fake: Fake) -> None:
     """The UUIDs of its partitions tell whether it is ours."""
     fake.disk("vdb", "vol00000000000000001")
-    fake.programs.says("blkid -p -o export /dev/vdb", text="DEVNAME=/dev/vdb\nPTTYPE=gpt\n")
+    fake.programs.says("blkid -p -o export -O 0 /dev/vdb", text="DEVNAME=/dev/vdb\nPTTYPE=gpt\n")
     fake.programs.says("sfdisk --json", fixture="sfdisk.json")
     state = probe.read(fake.machine, VOLUME, 0)
     assert state.disk is not None
-    assert state.disk.untold == ("aaaaaaaa-2222-3333-4444-555555555555",)
+    assert (state.disk.untold, state.disk.unseen) == (("aaaaaaaa-2222-3333-4444-555555555555",), ())
 
 
 def test_a_blank_disk_is_looked_at_twice_more(fake: Fake) -> None:

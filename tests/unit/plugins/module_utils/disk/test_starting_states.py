@@ -23,7 +23,7 @@ from ansible_collections.steadfast.ec2.plugins.module_utils.engine.reconcile imp
 
 from .emulated import PATH, SIZE, Anyone, Emulated, target
 from .signatures import BARE, SIGNATURES, make
-from .test_plan import WANTED, state
+from .states import WANTED, state
 
 VOLUME, COPY = "vol-00000000000000001", "vol-00000000000000002"
 SERIAL = VOLUME.replace("-", "")
@@ -337,6 +337,18 @@ def test_partition_and_filesystem_follow_a_larger_disk(emulated: Emulated) -> No
     assert done.plan == foretold
     assert [(change.kind, change.action) for change in done.plan.changes] == [("partition", "update"), ("filesystem", "update")]
     assert done.actual.geometry.size > 3.8 * SIZE
+    assert not reconcile(declared, False).plan.changed
+
+
+@pytest.mark.parametrize("steps", range(3))
+def test_growth_that_is_stopped_after_any_step_is_finished_by_the_next(emulated: Emulated, steps: int) -> None:
+    """The table grown and the kernel not told, the partition grown and the filesystem not."""
+    declared = target(emulated, volume=VOLUME)
+    reconcile(declared, False)
+    emulated.grow("vdb", 4 * SIZE)
+    with pytest.raises(Stopped):
+        reconcile(stopping_after(steps)(declared.desired, emulated.machine), False)
+    assert reconcile(declared, False).actual.geometry.size > 3.8 * SIZE
     assert not reconcile(declared, False).plan.changed
 
 

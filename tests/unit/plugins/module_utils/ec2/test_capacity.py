@@ -100,9 +100,10 @@ def test_a_spot_instance_is_asked_for_and_its_request_cancelled() -> None:
     spot = {**WEB, "volumes": [], "market": "spot", "spot": {"max_price": "0.01", "interruption_behavior": "stop"}}
     apply(account, spot)
     assert account.live()[0]["InstanceLifecycle"] == "spot"
+    on_demand = {**WEB, "volumes": [], "market": "on_demand"}
     with pytest.raises(Refused):
-        apply(account, {**spot, "market": "on_demand"})
-    apply(account, {**spot, "market": "on_demand", "on_change": {"market": "replace"}})
+        apply(account, on_demand)
+    apply(account, {**on_demand, "on_change": {"market": "replace"}})
     assert "InstanceLifecycle" not in account.live()[0]
     assert account.calls.index("CancelSpotInstanceRequests") < account.calls.index("TerminateInstances")
 

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.steadfast.ec2.plugins.module_utils.ec2 import declare, view
 from ansible_collections.steadfast.ec2.plugins.module_utils.ec2.declaration import Declaration
 from ansible_collections.steadfast.ec2.plugins.module_utils.ec2.fleet import Fleet
-from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import InvalidInput, NotFound, Refused
+from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import InvalidInput, NotFound, Refused, SteadfastError
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.execute import Limits
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.reconcile import Outcome, reconcile
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.wait import Pace
@@ -155,3 +155,94 @@ def test_an_address_of_a_gateway_is_not_torn_off() -> None:
     address["InstanceId"] = None
     run(account, {"name": "entry", "instance": ""})
     assert "AssociationId" not in address
+
+
+def on(account: Account) -> dict[str, tuple[str | None, str | None]]:
+    """{Name tag: the interface and the private address that the address points to}"""
+    return {
+        one["Tags"].get("Name", "-"): (one.get("NetworkInterfaceId"), one.get("PrivateIpAddress")) for one in account.addresses.values()
+    }
+
+
+def test_an_address_on_an_interface_that_belongs_to_no_instance() -> None:
+    """By id or Name tag, to any of its private addresses, moved to another interface and to an instance, taken off, released."""
+    account = Account()
+    first, second = account.add_interface("10.0.0.5", "10.0.0.6", name="one"), account.add_interface("10.0.0.7")
+    launch(account, "web")
+    steps: list[tuple[dict[str, Any], tuple[str | None, str | None]]] = [
+        ({"network_interface": "one"}, (first, "10.0.0.5")),
+        ({"network_interface": first, "private_ip": "10.0.0.6"}, (first, "10.0.0.6")),
+        ({"network_interface": second}, (second, "10.0.0.7")),
+        ({"network_interface": ""}, (None, None)),
+        ({"network_interface": second}, (second, "10.0.0.7")),
+    ]
+    for options, expected in steps:
+        wish = {"name": "entry", **options}
+        check, done = run(account, wish, check=True), run(account, wish)
+        assert (check.plan.to_result()["diff"], on(account)) == (done.plan.to_result()["diff"], {"entry": expected})
+        assert not run(account, wish).plan.changed
+    with pytest.raises(Refused, match="belongs to no instance"):
+        run(account, {"name": "entry", "instance": "web"})
+    run(account, {"name": "entry", "state": "absent"})
+    assert account.addresses == {}
+    assert account.calls.count("AllocateAddress") == 1
+
+
+def test_several_addresses_on_one_interface() -> None:
+    """Each private address can have a public one; the one that is there is not pushed off, unless it is declared to leave."""
+    account = Account()
+    interface = account.add_interface("10.0.0.5", "10.0.0.6")
+    both = [{"name": name, "network_interface": interface, "private_ip": ip} for name, ip in (("a", "10.0.0.5"), ("b", "10.0.0.6"))]
+    run(account, *both)
+    assert on(account) == {"a": (interface, "10.0.0.5"), "b": (interface, "10.0.0.6")}
+    assert not run(account, *both).plan.changed
+    with pytest.raises(Refused, match="its network interface has another Elastic IP"):
+        run(account, {"name": "c", "network_interface": interface, "private_ip": "10.0.0.6"})
+    swapped = [{**both[0], "private_ip": "10.0.0.6"}, {**both[1], "private_ip": "10.0.0.5"}]
+    run(account, *swapped)
+    assert on(account) == {"a": (interface, "10.0.0.6"), "b": (interface, "10.0.0.5")}
+
+
+def test_the_second_interface_of_an_instance() -> None:
+    """The address of each interface is its own; the instance's own address goes to its first interface, which AWS does not choose."""
+    account = Account()
+    web = launch(account, "web")
+    second = account.add_interface("10.0.1.5", instance=web)
+    wishes = [{"name": "inner", "network_interface": second}, {"name": "entry", "instance": "web"}]
+    run(account, *wishes)
+    assert {name: place[0] for name, place in on(account).items()} == {"inner": second, "entry": f"eni-{web}"}
+    assert not run(account, *wishes).plan.changed
+
+
+def test_an_address_on_an_interface_is_adopted_into_a_fleet() -> None:
+    """Whatever its Name tag says: it is on the interface that it is declared for. Only tags are put on it."""
+    account = Account()
+    interface = account.add_interface("10.0.0.5")
+    run(account, {"name": "by hand", "network_interface": interface})
+    wish = declare.elastic_ip({"name": "entry", "network_interface": interface})
+    declared = Declaration(fleet="shop", elastic_ips=(wish,), adopt=True)
+    del account.calls[:]
+    reconcile(Fleet(declared, Api(account), LIMITS), False)
+    assert [call for call in account.calls if not call.startswith("Describe")] == ["CreateTags"]
+    assert not reconcile(Fleet(declared, Api(account), LIMITS), False).plan.changed
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"network_interface": "eni-0gone"}, "the network interface does not exist"),
+        ({"network_interface": "one", "private_ip": "10.0.0.9"}, "has no such private address"),
+        ({"network_interface": "twin"}, "2 of that name exist"),
+    ],
+)
+def test_an_interface_that_cannot_be_meant(options: dict[str, Any], why: str) -> None:
+    """Refused before an address is allocated for it."""
+    account = Account()
+    account.add_interface("10.0.0.5", name="one")
+    account.add_interface("10.0.0.6", name="twin")
+    account.add_interface("10.0.0.7", name="twin")
+    with pytest.raises(SteadfastError, match=why):
+        run(account, {"name": "entry", **options})
+    assert "AllocateAddress" not in account.calls
+    with pytest.raises(InvalidInput, match="does not say where"):
+        declare.elastic_ip({"name": "entry", "private_ip": "10.0.0.5"})

@@ -198,6 +198,23 @@ def test_what_is_no_longer_declared_is_named_and_kept() -> None:
     assert "prune" in notes(outcome)
 
 
+def test_a_volume_that_somebody_attached_is_told_and_left_alone() -> None:
+    """It is no change, whatever prune says; what is deleted with its instance came with the image, and is not told."""
+    account = Account()
+    run(account, FULL)
+    instance = next(one for one in account.live() if one["Tags"]["Name"] == "web-1")
+    api, zone = Api(account), instance["Placement"]["AvailabilityZone"]
+    stranger = api.call("CreateVolume", {"AvailabilityZone": zone, "Size": 1, "VolumeType": "gp3", "ClientToken": "by hand"})["VolumeId"]
+    account.volumes[stranger]["State"] = "available"
+    api.call("AttachVolume", {"VolumeId": stranger, "InstanceId": instance["InstanceId"], "Device": "/dev/sdz"})
+    outcome = run(account, {**FULL, "prune": True})
+    assert not outcome.plan.changed
+    (told,) = outcome.plan.undeclared
+    assert (told.kind, told.name, told.before) == ("volume", stranger, {"instance": "web-1", "device": "/dev/sdz"})
+    account.volumes[stranger]["DeleteOnTermination"] = True
+    assert run(account, FULL).plan.undeclared == ()
+
+
 def test_prune_keeps_volumes_that_may_hold_data() -> None:
     """Instances and addresses go, volumes stay until their deletion is declared, for all or by name."""
     account = Account()
@@ -208,6 +225,19 @@ def test_prune_keeps_volumes_that_may_hold_data() -> None:
     assert "volume web-2/images" in notes(outcome)
     outcome = run(account, {**smaller, "delete_volumes": ["web-2/logs"]})
     assert kinds(outcome) == [("delete", "volume", "web-2/logs")]
+
+
+def test_a_volume_that_may_be_deleted_and_is_not_there_is_told() -> None:
+    """A slip of the pen would go unnoticed; yet a name that is gone is no error, since the next run finds the volume deleted."""
+    account = Account()
+    run(account, FULL)
+    smaller = {**FULL, "instances": [{**FULL["instances"][0], "count": 1}], "prune": True}
+    outcome = run(account, {**smaller, "delete_volumes": ["web-1/images", "web-2/lgos", "web-2/logs"]})
+    assert "volume web-2/lgos" in notes(outcome) and "delete_volumes" in notes(outcome)
+    assert "web-1/images" not in notes(outcome) and "volume web-2/logs" not in notes(outcome)
+    again = run(account, {**smaller, "delete_volumes": ["web-2/logs"]})
+    assert not again.plan.changed
+    assert "volume web-2/logs: delete_volumes names it" in notes(again)
 
 
 def test_absent_takes_only_what_the_fleet_owns() -> None:

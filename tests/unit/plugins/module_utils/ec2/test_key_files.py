@@ -60,3 +60,22 @@ def test_comments_do_not_make_another_key() -> None:
     assert key_files.same("ssh-ed25519 AAAA me@here", "ssh-ed25519 AAAA")
     assert not key_files.same("ssh-ed25519 AAAA", "ssh-ed25519 BBBB")
     assert not key_files.same(None, None)
+
+
+def test_a_directory_is_said_to_be_one(tmp_path: Path) -> None:
+    """The advice to close it to others would lead nowhere."""
+    with pytest.raises(InvalidInput, match="is a directory"):
+        key_files.look(str(tmp_path))
+
+
+def test_where_no_file_can_come_to_be_is_known_beforehand(tmp_path: Path) -> None:
+    """A link to nothing, or a name that is too long, is a problem of the plan, and no traceback in the middle of the run."""
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    assert "symbolic link" in str(key_files.look(str(tmp_path / "link")).problem)
+    assert "255 bytes" in str(key_files.look(str(tmp_path / ("k" * 300))).problem)
+
+
+def test_a_directory_that_vanished_meanwhile_is_an_error_with_the_path(tmp_path: Path) -> None:
+    """Between plan and apply anything may happen."""
+    with pytest.raises(InvalidInput, match=r"gone/key\.pem: the private key cannot be written"):
+        key_files.generate(str(tmp_path / "gone" / "key.pem"), "ed25519", "k")

@@ -105,13 +105,40 @@ def members(draw: Any, name: str, groups: list[str], key: bool) -> dict[str, Any
     }
 
 
+def hold_declared(account: Account, options: dict[str, Any]) -> None:
+    """What the declaration names is there as it says, found out without any code of the collection: a plan is not its own judge."""
+    live = {one["Tags"]["Name"]: one for one in account.live()}
+    groups = {one["GroupName"]: one for one in account.groups.values()}
+    volumes = {one["Tags"].get("steadfast:name"): one for one in account.volumes.values()}
+    addresses = {one["Tags"]["Name"]: one for one in account.addresses.values()}
+    assert {one["name"] for one in options["security_groups"]} <= set(groups)
+    assert {one["name"] for one in options["key_pairs"]} <= {one["KeyName"] for one in account.key_pairs.values()}
+    for declared in options["instances"]:
+        count = declared["count"]
+        names = [declared["name"]] if count is None else [f"{declared['name']}-{number + 1}" for number in range(count)]
+        for name in names:
+            if declared["state"] == "absent":
+                assert name not in live
+                continue
+            found = live[name]
+            assert found["InstanceType"] == declared["instance_type"]
+            assert declared["state"] == "present" or found["State"]["Name"] == declared["state"]
+            # a tag of the member counts where the fleet has the same one
+            assert {**(options["tags"] or {}), **(declared["tags"] or {})}.items() <= found["Tags"].items()
+            for volume in declared["volumes"]:
+                assert volumes[f"{name}/{volume['name']}"]["InstanceId"] == found["InstanceId"]
+            if declared["elastic_ip"] is not None:
+                assert (addresses.get(name, {}).get("InstanceId") == found["InstanceId"]) is declared["elastic_ip"]
+
+
 @TRIES
 @given(first=fleets(), second=fleets())
 def test_after_apply_nothing_is_left_to_do(first: dict[str, Any], second: dict[str, Any]) -> None:
-    """Whatever was there and whatever is declared: after one run, the next plans nothing."""
+    """Whatever was there and whatever is declared: after one run, everything is as declared, and the next plans nothing."""
     account = Account()
     for options in (first, second):
         run(account, options)
+        hold_declared(account, options)
         assert not run(account, options, check=True).plan.changed
 
 

@@ -20,6 +20,8 @@ from tests.support.account import PUBLIC_KEY, Account, Api
 
 LIMITS = Limits(workers=4, pace=Pace(first=0.0, gather=0.0), patience=1.0)
 WEB = {"name": "web", "image": "ami-1", "instance_type": "t3.micro"}
+#: Two volumes in one place, by two of its names.
+TWINS = [{"name": "a", "size": 1, "device": "/dev/sdf"}, {"name": "b", "size": 1, "device": "/dev/xvdf"}]
 
 
 def fleet(**options: Any) -> dict[str, Any]:
@@ -61,6 +63,30 @@ def refused(account: Account, options: dict[str, Any], error: type[SteadfastErro
         (fleet(instances=[{**WEB, "key_pair": "lost"}]), NotFound, ["key pair that is neither declared nor there", "lost"]),
         (fleet(instances=[{**WEB, "security_groups": ["lost"]}]), NotFound, ["security group that is neither declared nor there", "lost"]),
         (fleet(instances=[{**WEB, "count": -1}]), InvalidInput, ["count"]),
+        (fleet(instances=[{**WEB, "count": 2, "private_ip": "10.0.0.9"}]), InvalidInput, ["2 members cannot have one address"]),
+        (fleet(instances=[{**WEB, "volumes": [{"name": "a", "snapshot": ""}]}]), InvalidInput, ["volume web/a", "snapshot is blank"]),
+        (
+            fleet(instances=[{**WEB, "volumes": [{"name": "a", "size": 1, "kms_key_id": "k", "encrypted": False}]}]),
+            InvalidInput,
+            ["a key and is not to be encrypted"],
+        ),
+        (fleet(security_groups=[{"name": "g", "description": " "}]), InvalidInput, ["security_group g", "description is blank"]),
+        (
+            fleet(security_groups=[{"name": "g", "rules": [{"ports": ["80-"], "cidr": ["10.0.0.0/8"]}]}]),
+            InvalidInput,
+            ["'80-' is not a port"],
+        ),
+        (
+            fleet(key_pairs=[{"name": "k", "public_key": PUBLIC_KEY, "private_key_file": "~/k"}]),
+            InvalidInput,
+            ["public_key and private"],
+        ),
+        (
+            fleet(key_pairs=[{"name": "k", "private_key_file": "~/k"}, {"name": "l", "private_key_file": "~/keys/../k"}]),
+            InvalidInput,
+            ["key_pair l", "its file is that of key_pair k"],
+        ),
+        (fleet(max_deletions=-1), InvalidInput, ["max_deletions cannot be meant"]),
         (fleet(instances=[{**WEB, "name": "web/1"}]), InvalidInput, ["good name"]),
         (fleet(instances=[{**WEB, "tags": {"steadfast:fleet": "x"}}]), InvalidInput, ["not yours to set"]),
         (fleet(instances=[{**WEB, "volumes": [{"name": "a"}]}]), InvalidInput, ["volume web/a", "how large"]),
@@ -78,6 +104,27 @@ def refused(account: Account, options: dict[str, Any], error: type[SteadfastErro
         (fleet(security_groups=[{"name": "g", "rules": [{"cidr": ["my_ip"]}]}]), InvalidInput, ["which ports"]),
         (fleet(security_groups=[{"name": "g", "rules": [{"ports": ["22"]}]}]), InvalidInput, ["from where"]),
         (fleet(security_groups=[{"name": "g", "rules": [{"ports": ["22"], "group": ["lost"]}]}]), NotFound, ["lost"]),
+        ({**fleet(instances=[WEB]), "name": " "}, InvalidInput, ["fleet", "name is blank"]),
+        (fleet(instances=[{**WEB, "security_groups": []}]), InvalidInput, ["instance web", "without a security group"]),
+        (fleet(instances=[{**WEB, "key_pair": ""}]), InvalidInput, ["instance web", "key_pair is blank"]),
+        (fleet(instances=[{**WEB, "subnet_id": ""}]), InvalidInput, ["instance web", "subnet_id is blank"]),
+        (fleet(instances=[{**WEB, "root_volume": {"size": 0}}]), InvalidInput, ["instance web", "root volume cannot be meant"]),
+        (fleet(instances=[{**WEB, "tags": {"team": None}}]), InvalidInput, ["team: None"]),
+        (fleet(tags={"team": ["a"]}, instances=[WEB]), InvalidInput, ["team: ['a']"]),
+        (fleet(instances=[{**WEB, "volumes": TWINS}]), InvalidInput, ["volume web/b", "volume web/a on instance web", "xvdf"]),
+        (fleet(instances=[{**WEB, "volumes": [{**TWINS[0], "device": "/dev/sda1"}]}]), InvalidInput, ["the disk it starts from"]),
+        (fleet(instances=[{**WEB, "spot": {"max_price": "1"}}]), InvalidInput, ["instance web", "market: spot", "max_price"]),
+        (fleet(instances=[{**WEB, "market": "on_demand", "spot": {"max_price": "1"}}]), InvalidInput, ["instance web", "market: spot"]),
+        (fleet(instances=[{**WEB, "placement": {"group": "g", "partition": 0}}]), InvalidInput, ["instance web", "partition", "found 0"]),
+        (
+            fleet(instances=[{**WEB, "user_data": "#!/bin/sh\necho \udc80\n"}]),
+            InvalidInput,
+            ["instance web", "user_data", "user_data_base64"],
+        ),
+        (fleet(instances=[{**WEB, "tags": {"team": "\ud800"}}]), InvalidInput, ["instance web", "no text"]),
+        (fleet(security_groups=[{"name": "g", "description": "\ud800"}]), InvalidInput, ["security_group g", "no text"]),
+        (fleet(delete_volumes=[""]), InvalidInput, ["delete_volumes", "''"]),
+        (fleet(delete_volumes={"web/images": True}), InvalidInput, ["delete_volumes", "web/images"]),
         (fleet(my_ip="me", security_groups=[{"name": "g", "rules": [{"ports": ["22"], "cidr": ["my_ip"]}]}]), InvalidInput, ["my_ip"]),
     ],
 )
@@ -217,3 +264,17 @@ def test_a_group_that_is_still_used_is_not_half_deleted() -> None:
     account = Account()
     run(account, fleet(security_groups=[{"name": "g"}], instances=[{**WEB, "security_groups": ["g"]}]))
     refused(account, fleet(instances=[WEB], prune=True), Refused, "still in use", "instance web")
+
+
+def test_a_protected_volume_is_not_deleted_along_with_its_instance() -> None:
+    """AWS would delete it on termination without a word, so its protection counts for the instance too."""
+    account = Account()
+    volume = {"name": "images", "size": 8, "delete_on_termination": True, "tags": {"steadfast:protected": "true"}}
+    run(account, fleet(instances=[{**WEB, "volumes": [volume]}]))
+    refused(account, fleet(state="absent"), Refused, "volume web/images", "protected by its tag")
+
+
+def test_no_time_is_less_than_nothing() -> None:
+    """A negative wait_timeout is refused, in the words of whoever gave it."""
+    with pytest.raises(InvalidInput, match="wait_timeout cannot be meant"):
+        Limits(wait_timeout=-1.0)

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from ansible_collections.steadfast.ec2.plugins.module_utils.ec2.backup.plan import plan
 from ansible_collections.steadfast.ec2.plugins.module_utils.ec2.backup.retention import verdict
-from ansible_collections.steadfast.ec2.plugins.module_utils.ec2.backup.state import Backup, Keep, World, declared
+from ansible_collections.steadfast.ec2.plugins.module_utils.ec2.backup.state import Backup, Keep, World, declared, moment
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import InvalidInput, Refused
 from hypothesis import given
 from hypothesis import strategies as some
@@ -65,6 +65,30 @@ def test_what_must_stay_always_stays(facts: list[dict[str, Any]], keep: Keep, co
     assert all(one in stays for one in good if keep.days and datetime.fromisoformat(one["created"]) > NOW - timedelta(days=keep.days))
     if good and not (coming and wait):
         assert any(one["state"] == "completed" for one in stays)
+
+
+@given(facts=series(), newest=some.integers(1, 4), coming=some.booleans())
+def test_what_is_as_new_as_one_that_stays_is_not_deleted(facts: list[dict[str, Any]], newest: int, coming: bool) -> None:
+    """An image's time has whole seconds: of two from the same one nobody knows which is newer, so the number keeps both."""
+    backup = Backup("snapshot", "data-new", series="data", keep=Keep(newest=newest))
+    counted = [one for one in facts if one["state"] != "error"]
+    for going in verdict(backup, world(facts), coming).going:
+        newer = sum(one["created"] > going["created"] for one in counted) + coming
+        assert going["state"] == "error" or newer >= newest
+
+
+def test_the_last_complete_ones_of_one_second_both_stay() -> None:
+    """Which of them is the last one that is known to be complete is not known either."""
+    backup = Backup("snapshot", series="data", keep=Keep(newest=1))
+    facts = [snapshot(1, 2), snapshot(2, 2), snapshot(3, 1, "pending")]
+    assert verdict(backup, world(facts), False).going == []
+
+
+def test_texts_of_moments_sort_like_times() -> None:
+    """Retention compares what the facts show; snapshots have milliseconds, images have none, and no zone need be UTC."""
+    told = ["2026-01-15T00:00:00.000Z", "2026-01-15T00:00:00.120Z", datetime(2026, 1, 15, 2, 0, 1, tzinfo=timezone(timedelta(hours=2)))]
+    moments = [moment(one) for one in told]
+    assert moments == sorted(moments) == ["2026-01-15T00:00:00+00:00", "2026-01-15T00:00:00.120000+00:00", "2026-01-15T00:00:01+00:00"]
 
 
 @given(facts=series(), keep=KEEPS, coming=some.booleans())

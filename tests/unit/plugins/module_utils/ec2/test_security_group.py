@@ -7,13 +7,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.steadfast.ec2.plugins.module_utils.ec2 import declare, rules
+from ansible_collections.steadfast.ec2.plugins.module_utils.ec2 import declare, info, rules
 from ansible_collections.steadfast.ec2.plugins.module_utils.ec2.declaration import Declaration
 from ansible_collections.steadfast.ec2.plugins.module_utils.ec2.fleet import Fleet
-from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import InvalidInput, NotFound
+from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import InvalidInput, NotFound, Refused
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.execute import Limits
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.reconcile import Outcome, reconcile
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.wait import Pace
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from tests.support.account import OWNER, Account, Api
 
@@ -225,3 +227,147 @@ def test_a_rule_that_vanished_meanwhile_does_not_hold_up_the_others() -> None:
 
     reconcile(Fleet(Declaration(security_groups=(declare.security_group(group(rules=[])),)), Racing(account), LIMITS), False)
     assert texts(account) == []
+
+
+def ids(account: Account, name: str = "web") -> dict[str, str]:
+    """{what a rule says: its id}"""
+    entries = info.security_groups(Api(account), {"names": [name]})["security_groups"][0]["rule_entries"]
+    return {one["text"]: one["id"] for one in entries}
+
+
+OFFICE, BACKUP = "tcp 22 from 192.0.2.0/24 (office)", "tcp 873 from 10.0.0.0/8"
+TWO = [{"ports": ["22"], "cidr": ["192.0.2.0/24"], "description": "office"}, {"ports": ["873"], "cidr": ["10.0.0.0/8"]}]
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "verb"),
+    [
+        ({"description": "home"}, "tcp 22 from 192.0.2.0/24 (home)", "UpdateSecurityGroupRuleDescriptionsIngress"),
+        ({"description": ""}, "tcp 22 from 192.0.2.0/24", "UpdateSecurityGroupRuleDescriptionsIngress"),
+        ({"cidr": ["198.51.100.0/24"]}, "tcp 22 from 198.51.100.0/24 (office)", "ModifySecurityGroupRules"),
+        ({"ports": ["2222"]}, "tcp 2222 from 192.0.2.0/24 (office)", "ModifySecurityGroupRules"),
+        ({"protocol": "icmp", "icmp_type": 8}, "icmp type 8 from 192.0.2.0/24 (office)", "ModifySecurityGroupRules"),
+        ({"protocol": "all", "description": "any"}, "all protocols from 192.0.2.0/24 (any)", "ModifySecurityGroupRules"),
+        ({"state": "absent"}, None, "RevokeSecurityGroupIngress"),
+    ],
+)
+def test_a_rule_is_changed_by_its_id(given: dict[str, Any], text: str | None, verb: str) -> None:
+    """One call, the rule keeps its id, what is not given stays as it is, and the other rules are left alone."""
+    account = Account()
+    run(account, group(rules=TWO))
+    before = ids(account)
+    entry = {"id": before[OFFICE], **given}
+    del account.calls[:]
+    run(account, group(rules=[entry], purge_rules=False))
+    assert [call for call in account.calls if not call.startswith("Describe")] == [verb]
+    expected = {BACKUP: before[BACKUP], "all protocols to 0.0.0.0/0": before["all protocols to 0.0.0.0/0"]}
+    assert ids(account) == {**expected, **({text: before[OFFICE]} if text else {})}
+    assert not run(account, group(rules=[entry], purge_rules=False)).plan.changed
+
+
+def test_a_list_with_ids_is_exact() -> None:
+    """A rule is declared by its id as well as by what it says: it is kept, and what is declared by neither goes."""
+    account = Account()
+    run(account, group(rules=TWO))
+    before = ids(account)
+    declared = [{"id": before[OFFICE]}, {"ports": ["80"], "cidr": ["0.0.0.0/0"]}]
+    run(account, group(rules=declared))
+    assert texts(account) == ["tcp 22  192.0.2.0/24 (office)", "tcp 80  0.0.0.0/0"]
+    assert ids(account)[OFFICE] == before[OFFICE]
+    assert not run(account, group(rules=declared)).plan.changed
+
+
+def test_what_a_rule_said_before_may_be_declared_anew_beside_it() -> None:
+    """The rule moves before the new one is authorised, so AWS has no duplicate to complain of."""
+    account = Account()
+    run(account, group(rules=TWO))
+    before = ids(account)
+    declared = [{"id": before[OFFICE], "ports": ["2222"]}, TWO[0], TWO[1]]
+    run(account, group(rules=declared))
+    assert texts(account) == ["tcp 22  192.0.2.0/24 (office)", "tcp 873  10.0.0.0/8", "tcp 2222  192.0.2.0/24 (office)"]
+    assert not run(account, group(rules=declared)).plan.changed
+
+
+def test_egress_rules_and_groups_by_name_have_ids_too() -> None:
+    """The same in the other direction, and a source that is a group may be named."""
+    account = Account()
+    account.add_group("back", "back", {})
+    account.add_group("front", "front", {})
+    run(account, group(egress_rules=[{"ports": ["5432"], "group": ["back"]}]))
+    [rule_id] = ids(account).values()
+    entry = {"id": rule_id, "group": ["front"], "description": "new"}
+    run(account, group(egress_rules=[entry]))
+    front = next(one["GroupId"] for one in account.groups.values() if one["GroupName"] == "front")
+    assert texts(account, place="IpPermissionsEgress") == [f"tcp 5432  {front} (new)"]
+    assert not run(account, group(egress_rules=[entry])).plan.changed
+
+
+@pytest.mark.parametrize(
+    ("entries", "why"),
+    [
+        ([{"id": "OFFICE", "cidr": ["2001:db8::/32"]}], "of another kind"),
+        ([{"id": "OFFICE", "ports": ["873"], "cidr": ["10.0.0.0/8"]}], "another rule says already"),
+        ([{"id": "OFFICE", "state": "absent"}, TWO[0]], "declared absent by its id and present"),
+        ([{"id": "sgr-0gone"}], "has no such rule"),
+        ([{"id": "EGRESS"}], "among the egress rules"),
+    ],
+)
+def test_what_cannot_be_done_by_id_is_refused_before_anything_is(entries: list[dict[str, Any]], why: str) -> None:
+    """AWS would refuse it half way, or do two things that contradict each other."""
+    account = Account()
+    run(account, group(rules=TWO))
+    known = ids(account)
+    names = {"OFFICE": known[OFFICE], "EGRESS": known["all protocols to 0.0.0.0/0"]}
+    del account.calls[:]
+    with pytest.raises((Refused, InvalidInput, NotFound), match=why):
+        run(account, group(rules=[{**one, **({"id": names.get(one["id"], one["id"])} if "id" in one else {})} for one in entries]))
+    assert all(call.startswith("Describe") for call in account.calls)
+
+
+@pytest.mark.parametrize(
+    ("entries", "why"),
+    [
+        ([{"id": "sg-1"}], "not the id of a rule"),
+        ([{"state": "absent", "ports": ["22"], "cidr": ["10.0.0.0/8"]}], "without an id is declared absent"),
+        ([{"id": "sgr-1"}, {"id": "sgr-1"}], "declared twice"),
+        ([{"id": "sgr-1", "ports": ["22", "80"]}], "cannot say so much"),
+        ([{"id": "sgr-1", "cidr": ["10.0.0.0/8"], "group": ["web"]}], "cannot say so much"),
+    ],
+)
+def test_entries_with_ids_that_cannot_be_meant(entries: list[dict[str, Any]], why: str) -> None:
+    """Refused before anything is asked."""
+    with pytest.raises(InvalidInput, match=why):
+        declare.security_group(group(rules=entries))
+
+
+def test_a_rule_that_is_gone_is_already_absent() -> None:
+    """Whoever took it away, and also between the look and the deed."""
+    account = Account()
+    run(account, group(rules=TWO))
+    entry = group(rules=[{"id": ids(account)[OFFICE], "state": "absent"}], purge_rules=False)
+
+    class Racing(Api):
+        def _RevokeSecurityGroupIngress(self, params: Any) -> Any:  # noqa: N802 - the API's name
+            super()._RevokeSecurityGroupIngress(params)
+            return super()._RevokeSecurityGroupIngress(params)
+
+    reconcile(Fleet(Declaration(security_groups=(declare.security_group(entry),)), Racing(account), LIMITS), False)
+    assert texts(account) == ["tcp 873  10.0.0.0/8"]
+    assert not run(account, entry).plan.changed
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    protocol=some.sampled_from(["tcp", "udp", "icmp", "icmpv6", "all", "50"]),
+    first=some.integers(0, 200),
+    source=some.sampled_from([{"cidr": ["10.0.0.0/8"]}, {"cidr": ["2001:db8::/32"]}, {"prefix_list": ["pl-1"]}, {"group": ["default"]}]),
+    description=some.sampled_from([None, "why"]),
+)
+def test_what_is_shown_of_a_rule_declares_it(protocol: str, first: int, source: dict[str, Any], description: str | None) -> None:
+    """Every entry that security_group_info returns, given back with its id, changes nothing."""
+    account = Account()
+    where = {"tcp": {"ports": [str(first)]}, "udp": {"ports": [f"{first}-300"]}, "icmp": {"icmp_type": first}}.get(protocol, {})
+    run(account, group(rules=[{"protocol": protocol, **where, **source, "description": description}]))
+    entries = info.security_groups(Api(account), {"names": ["web"]})["security_groups"][0]["rule_entries"]
+    back = [{name: value for name, value in one.items() if name not in ("text", "egress", "tags")} for one in entries if not one["egress"]]
+    assert not run(account, group(rules=back)).plan.changed

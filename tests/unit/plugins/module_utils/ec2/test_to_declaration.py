@@ -8,11 +8,12 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.steadfast.ec2.plugins.module_utils.ec2 import declare, look_up, to_declaration
+from ansible_collections.steadfast.ec2.plugins.module_utils.ec2 import declare, definitions, look_up, to_declaration
 from ansible_collections.steadfast.ec2.plugins.module_utils.ec2.fleet import Fleet
 from ansible_collections.steadfast.ec2.plugins.module_utils.ec2.to_declaration import Found
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.reconcile import reconcile
-from hypothesis import given
+from hypothesis import example, given, settings
+from hypothesis import strategies as some
 
 from tests.support.account import Account, Api
 
@@ -175,24 +176,55 @@ def test_a_fleet_of_any_size_is_described_in_a_few_calls() -> None:
     assert all(call.startswith("Describe") for call in account.calls[before:])
 
 
-def test_what_only_some_instances_have_comes_back_too() -> None:
-    """Root volume, placement, monitoring; and with details what AWS tells of one instance at a time."""
-    account = Account()
-    extras = {
-        "root_volume": {"size": 20},
-        "placement": {"group": "near"},
-        "monitoring": True,
-        "termination_protection": True,
-        "shutdown_behavior": "terminate",
-    }
-    run(account, {**FULL, "instances": [{**FULL["instances"][0], **extras, "user_data": "true"}]})
-    details = ("termination_protection", "shutdown_behavior")
+#: What an instance can have beside what every one has: values other than those that a new one gets anyway.
+EXTRAS: dict[str, Any] = {
+    "root_volume": {"size": 20},
+    "placement": {"group": "near"},
+    "metadata_options": {"http_put_response_hop_limit": 3},
+    "iam_instance_profile": "web",
+    "monitoring": True,
+    "ebs_optimized": True,
+    "market": "spot",
+    "termination_protection": True,
+    "stop_protection": True,
+    "shutdown_behavior": "terminate",
+    "cpu_credits": "standard",
+}
+#: Of these, what AWS tells of one instance at a time only.
+DETAILS = {"termination_protection", "stop_protection", "shutdown_behavior", "cpu_credits"}
+
+
+@settings(deadline=None, max_examples=25)
+@given(names=some.sets(some.sampled_from(sorted(EXTRAS))), count=some.integers(1, 2), complete=some.booleans())
+@example(names=set(EXTRAS), count=1, complete=False)
+def test_what_only_some_instances_have_comes_back_too(names: set[str], count: int, complete: bool) -> None:
+    """Every option that was declared is described, with details also what is told of one instance at a time; applied, nothing changes."""
+    account = Account(quick=True)
+    extras = {name: EXTRAS[name] for name in names}
+    run(account, {**FULL, "instances": [{**FULL["instances"][0], **extras, "count": count}]})
     for asked in (False, True):
-        found = to_declaration.fleet(look_up.for_fleet(Api(account), (), "shop", asked), "shop")
+        found = to_declaration.fleet(look_up.for_fleet(Api(account), (), "shop", asked), "shop", complete)
         [web] = found.declaration["instances"]
-        expected = {name: value for name, value in extras.items() if asked or name not in details}
-        assert {name: web[name] for name in extras if name in web} == expected
+        for name in names - (set() if asked else DETAILS):
+            there = {key: web[name][key] for key in extras[name]} if isinstance(extras[name], dict) else web[name]
+            assert there == extras[name]
+        assert not asked or complete or not set(EXTRAS) & set(web) - names
         assert changes(account, found) == []
+
+
+def test_every_option_of_an_instance_is_described_or_has_a_reason() -> None:
+    """A new option has to be described too, or to be named here with why it is not."""
+    why_not = {
+        "private_ip": "AWS chooses it",
+        "user_data": "may hold secrets",
+        "user_data_base64": "may hold secrets",
+        "user_data_file": "may hold secrets",
+        "spot": "only a launch is told",
+        "wait_for": "how to wait, nothing that an instance has",
+        "on_change": "what may be done, nothing that an instance has",
+    }
+    always = {"name", "image", "instance_type", "key_pair", "security_groups", "zone", "subnet_id"}
+    assert set(definitions._INSTANCE) == always | set(EXTRAS) | set(why_not)
 
 
 def test_the_root_volume_is_written_where_its_image_is_gone() -> None:

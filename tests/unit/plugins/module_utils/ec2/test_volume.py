@@ -280,3 +280,16 @@ def test_a_detachment_under_way_is_waited_for() -> None:
     run(account, size=1, instance="web")
     assert run(account, Leaving, instance="").plan.changed
     assert not run(account, instance="").plan.changed
+
+
+def test_numbers_are_for_aws_to_judge() -> None:
+    """What AWS allows grows over the years: sizes and speeds are sent as they are declared, however large."""
+    large = {"size": 65536, "type": "gp3", "iops": 80000, "throughput": 2000}
+    made = of_world(declare.volume({"name": "new", "zone": "us-east-1a", **large}))
+    assert {name: made.steps[0].params[name] for name in ("Size", "Iops", "Throughput")} == {
+        "Size": 65536,
+        "Iops": 80000,
+        "Throughput": 2000,
+    }
+    changed = of_world(declare.volume({"name": "data", **large}), State="available", Attachments=[])
+    assert changed.steps[0].params["Iops"] == 80000

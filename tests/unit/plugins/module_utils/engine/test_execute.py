@@ -133,6 +133,13 @@ def test_patience_ends() -> None:
     assert caught.value.code == "NotYet"
 
 
+def test_patience_lasts_no_longer_than_a_wait() -> None:
+    """Who gives little time for a wait does not want to wait longer for something that never begins."""
+    recorder = Recorder(fail={"make": [CallFailed("not visible", code="NotYet")] * 3})
+    with pytest.raises(CallFailed):
+        execute(Plan((change("one", Step("make", {})),)), recorder, Limits(wait_timeout=0.0, patience=60.0, pace=Pace(first=0.0)))
+
+
 def test_a_wait_that_times_out_fails_with_the_last_state() -> None:
     """Time over is a failure, not a warning, and names what was seen."""
     with pytest.raises(TimedOut) as caught:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import stat
 import tarfile
@@ -144,3 +145,65 @@ def test_the_list_of_files_survives_json(tmp_path: Path) -> None:
     """What is sent to the machine in check mode is what the archive holds."""
     files = read_files(str(make_tar(tmp_path / "a", FILES, links={"home.html": "index.html"})))
     assert files_from_dict({path: entry.to_dict() for path, entry in files.items()}) == files
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:xz", "w:bz2"])
+def test_damage_anywhere_in_a_compressed_archive_is_refused(tmp_path: Path, mode: Any) -> None:
+    """Neither a traceback nor a site with other bytes in it, wherever a byte was changed or the end was lost."""
+    with tarfile.open(tmp_path / "good", mode) as archive:
+        for name in ("a", "b"):
+            info = tarfile.TarInfo(name)
+            info.size = 20000
+            archive.addfile(info, io.BytesIO(hashlib.shake_256(name.encode()).digest(info.size)))
+    good = (tmp_path / "good").read_bytes()
+    damaged = [good[: len(good) * part // 8] for part in range(1, 8)] + [good[:-5]]
+    for place in range(len(good) // 9, len(good), len(good) // 9):
+        damaged.append(good[:place] + bytes([good[place] ^ 255]) + good[place + 1 :])
+    for content in damaged:
+        (tmp_path / "bad").write_bytes(content)
+        with pytest.raises(InvalidInput, match="cannot be read"):
+            read_files(str(tmp_path / "bad"))
+
+
+def test_damage_in_a_zip_is_refused(tmp_path: Path) -> None:
+    """A file that does not have its checksum, or is packed in a way that is not known, is an error and no traceback."""
+    with zipfile.ZipFile(tmp_path / "good", "w") as archive:
+        archive.writestr("i", b"abc" * 1000)
+    good = (tmp_path / "good").read_bytes()
+    entry = good.rfind(b"PK\x01\x02")
+    for place, value in ((100, good[100] ^ 255), (entry + 10, 99)):
+        (tmp_path / "bad").write_bytes(good[:place] + bytes([value]) + good[place + 1 :])
+        with pytest.raises(InvalidInput, match="cannot be read"):
+            read_files(str(tmp_path / "bad"))
+
+
+def test_a_zip_with_an_impossible_month_is_read(tmp_path: Path) -> None:
+    """A time that no calendar has is no reason to fail."""
+    with zipfile.ZipFile(tmp_path / "a", "w") as archive:
+        info = zipfile.ZipInfo("i")
+        info.date_time = (1990, 15, 31, 0, 0, 0)
+        archive.writestr(info, b"x")
+    assert list(read_files(str(tmp_path / "a"))) == ["i"]
+
+
+def test_a_link_that_leaves_through_another_link_is_refused(tmp_path: Path) -> None:
+    """By its words the second link stays inside; followed through the first, it is above the release."""
+    with tarfile.open(tmp_path / "a", "w") as archive:
+        for name, target in (("a/b/c/up", "../../.."), ("out", "a/b/c/up/../../../etc/passwd")):
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = tarfile.SYMTYPE, target
+            archive.addfile(info)
+    with pytest.raises(Refused, match="through other links"):
+        read_files(str(tmp_path / "a"))
+
+
+def test_links_that_go_round_in_circles_reach_nothing_and_are_kept(tmp_path: Path) -> None:
+    """Following them ends, here as in the kernel."""
+    assert list(read_files(tar_of(tmp_path / "a", "round", tarfile.SYMTYPE, "round"))) == ["round"]
+
+
+@pytest.mark.parametrize(("name", "target", "why"), [("l", "", "nowhere"), ("\udcff", "x", "not UTF-8"), ("l", "\udcff", "not UTF-8")])
+def test_names_and_targets_that_no_one_can_write_down_are_refused(tmp_path: Path, name: str, target: str, why: str) -> None:
+    """A link without a target, or bytes that are no text, are refused by name."""
+    with pytest.raises(Refused, match=why):
+        read_files(tar_of(tmp_path / "a", name, tarfile.SYMTYPE, target))

@@ -102,7 +102,7 @@ def test_a_write_that_fails_takes_the_others_back(tree: Tree, monkeypatch: pytes
 
     monkeypatch.setattr(config, "put_file", full)
     monkeypatch.setattr(config.TreeTest, "before", lambda self, plan: True)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(Refused, match="No space"):
         tree.run({"a.conf": "1\n", "z.conf": "2\n"})
     assert tree.found() == {"main.conf": "good\n"}
 
@@ -154,3 +154,27 @@ def test_a_file_declared_twice_is_refused(tree: Tree) -> None:
     twice = [{"path": "/etc/x", "content": text, **own} for text in "ab"]
     with pytest.raises(InvalidInput, match="twice"):
         run({"files": twice, "absent": [], "test": None}, True)
+
+
+@pytest.mark.parametrize("wrong", [{"mode": "-644"}, {"mode": "10644"}, {"mode": "7" * 30}, {"owner": "9" * 20}, {"group": "²"}])
+def test_a_mode_or_owner_that_cannot_be_is_refused_before_anything_is_written(tmp_path: Path, wrong: dict[str, str]) -> None:
+    """What chmod or chown would cut short or choke on is bad input, not a traceback in the middle."""
+    file = {"path": str(tmp_path / "x"), "content": "x", "mode": "0644", "owner": "root", "group": "root", **wrong}
+    with pytest.raises(InvalidInput, match=r"mode|owner|group"):
+        run({"files": [file], "absent": [], "test": None}, False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_pattern_that_depends_on_the_current_folder_is_refused() -> None:
+    """It would find nothing, and say that all is well."""
+    with pytest.raises(InvalidInput, match="absolute"):
+        run({"files": [], "absent": ["conf.d/*.conf"], "test": None}, False)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "file/below"])
+def test_what_the_file_system_does_not_allow_is_an_error_with_the_path(tmp_path: Path, name: str) -> None:
+    """No room, no permission, a name too long, a file in the place of a folder: said in words, and no traceback."""
+    (tmp_path / "file").write_text("")
+    owner = {"owner": str(os.getuid()), "group": str(os.getgid())}
+    with pytest.raises(Refused, match="file system does not allow"):
+        run({"files": [{"path": str(tmp_path / name), "content": "x", "mode": "0644", **owner}], "absent": [], "test": None}, False)

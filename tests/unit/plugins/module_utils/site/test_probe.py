@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import InvalidInput
 from ansible_collections.steadfast.ec2.plugins.module_utils.site.probe import Probe, ProbeFailed
 
 from .conftest import serving
@@ -38,3 +41,26 @@ def test_a_declared_status_counts_as_served() -> None:
     """A site behind a login answers 401, and is fine."""
     with serving(lambda path: (401, b"")) as address:
         Probe(address, status=(200, 401), timeout=0)()
+
+
+@pytest.mark.parametrize("url", ["http://ex ample/", "http://user:hidden@127.0.0.1:1/?token=hidden"])
+def test_a_url_that_cannot_be_asked_fails_as_a_page_that_is_not_served(url: str) -> None:
+    """Whatever is wrong with it, the link leads back, and neither password nor query is shown."""
+    with pytest.raises(ProbeFailed, match="no answer") as caught:
+        Probe(url, timeout=0)()
+    assert "hidden" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [
+        ({"url": "ftp://127.0.0.1/"}, "probe.url"),
+        ({"status": []}, r"probe.status.*found \[\]"),
+        ({"status": [200, 20]}, "probe.status.*20"),
+        ({"timeout": -1.0}, "probe.timeout.*-1"),
+    ],
+)
+def test_a_probe_that_no_page_could_pass_is_refused(option: dict[str, Any], named: str) -> None:
+    """A release would be switched, found wanting and switched back for nothing."""
+    with pytest.raises(InvalidInput, match=named):
+        Probe.from_params({"url": "http://127.0.0.1/", "status": [200], "timeout": 15.0, **option})

@@ -18,6 +18,13 @@ Make = Callable[..., Any]
 KNOWN = {"reason": "a scanner rewrites it", "owner": "web-team", "expires": "2027-01-20"}
 
 
+def test_a_missing_shard_is_noticed_where_nobody_says_how_many_there_are(story: Any) -> None:
+    """The record itself tells."""
+    report = story.run(shard="1", of=2)
+    assert (report["exit_code"], [one["code"] for one in report["problems"]]) == (1, ["missing_shard"])
+    assert story.run(shard="1", of=1)["exit_code"] == 0
+
+
 def states(report: dict[str, Any]) -> list[str]:
     return [one["state"] for one in report["findings"]]
 
@@ -171,6 +178,12 @@ def test_pending_is_told_from_drift(story: Any, make_finding: Make, tokens: dict
     assert report["exit_code"] == (2 if kind == "drift" else 0)
     story.decide(fail_on=["drift", "pending"])
     assert story.run(make_finding())["exit_code"] == 2
+
+
+def test_what_nobody_declares_is_drift_even_before_an_apply(story: Any, make_finding: Make) -> None:
+    """A task that is not applied yet makes what others put there no change of the code."""
+    applied(story, None)
+    assert story.run(make_finding(change="undeclared"))["counts"]["drift"] == 1
 
 
 def test_without_any_apply_all_is_drift(story: Any, make_finding: Make) -> None:

@@ -36,7 +36,9 @@ class Receiver:
         self.messages.clear()
         report = self.story.run(*findings, **about)
         self.wrong = notify.tell(CHANNEL, report, self.story.history, self.take)
-        return [line.split(" ")[0] for message in self.messages for line in message.lines]
+        lines = [line.split(" ")[0] for message in self.messages for line in message.lines]
+        assert len(self.messages) == bool(lines), "one message for all that is told, and none for nothing"
+        return lines
 
 
 @pytest.fixture
@@ -180,6 +182,29 @@ def test_only_what_is_allowed_is_corrected(story: Any, make_finding: Make) -> No
     both = decision(story, make_finding(), make_finding("/usr/x", "h2"), hosts=("h1", "h2"))
     assert both.hosts == ("h1",)
     assert "severity medium" in decision(story, make_finding(), severities=["low"]).refused[0]
+
+
+def test_what_nobody_declares_is_left_to_people(story: Any, make_finding: Make) -> None:
+    """No playbook takes it away, so correcting would only be repeated."""
+    assert "that needs a person" in decision(story, make_finding(change="undeclared")).refused[0]
+
+
+@pytest.mark.parametrize("known", [{"resource": "/etc/x"}, {"attribute": "owner"}], ids=["finding", "attribute"])
+def test_what_is_passed_over_is_not_brought_back_with_the_rest(story: Any, make_finding: Make, known: dict[str, str]) -> None:
+    """A playbook corrects a host as a whole, so what people decided to leave as it is would go with it."""
+    story.decide(correct=ALLOW, suppressions=[{**known, "reason": "tried out", "owner": "me", "expires": "2099-01-01"}])
+    found = make_finding()
+    found["attributes"] = [*found["attributes"], {"path": "owner", "expected": "root", "actual": "me", "hash": "y"}]
+    report = story.run(found, make_finding("/etc/x"))
+    decided = correct.decide(report, story.policy, story.now)
+    assert (decided.hosts, len(decided.refused)) == ((), 1)
+    assert "it is passed over" in decided.refused[0]
+
+
+def test_what_no_task_calls_a_change_needs_to_be_allowed_too(story: Any, make_finding: Make) -> None:
+    """A task with `changed_when: false` changes it all the same."""
+    found = decision(story, make_finding(), make_finding("/usr/y", kind="hidden"))
+    assert found.refused == ("h1: /usr/y: nothing in correct.allow means it",)
 
 
 def test_pending_changes_are_never_applied_by_themselves(story: Any, make_finding: Make) -> None:

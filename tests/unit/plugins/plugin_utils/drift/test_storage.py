@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.steadfast.ec2.plugins.plugin_utils.drift.playbook import shard_of
+from ansible_collections.steadfast.ec2.plugins.plugin_utils.drift.command import tidy
+from ansible_collections.steadfast.ec2.plugins.plugin_utils.drift.playbook import limit_to_shard, shard_of
 from ansible_collections.steadfast.ec2.plugins.plugin_utils.drift.problems import CannotTell
 from ansible_collections.steadfast.ec2.plugins.plugin_utils.drift.storage import (
     locked,
@@ -76,3 +77,21 @@ def test_a_host_stays_in_its_shard() -> None:
     shards = [shard_of(f"host-{n}", 4) for n in range(1000)]
     assert shards == [shard_of(f"host-{n}", 4) for n in range(1000)]
     assert all(200 < shards.count(shard) < 300 for shard in (1, 2, 3, 4))
+
+
+@pytest.mark.parametrize("limit", [["--limit", "web*"], ["--limit=web*"], ["-l", "web*"], ["-lweb*"]], ids="".join)
+def test_shards_are_parts_of_what_a_limit_leaves(tmp_path: Path, limit: list[str]) -> None:
+    """The last limit is the one that counts: that of the shard must not widen the one that was asked for."""
+    inventory, scratch = tmp_path / "hosts", tmp_path / "limit"
+    inventory.write_text("".join(f"web{n}\ndb{n}\n" for n in range(20)))
+    arguments = limit_to_shard(["-i", str(inventory), *limit, "site.yml"], 1, 2, scratch)
+    assert arguments[-2:] == ("--limit", f"@{scratch}")
+    assert sorted(scratch.read_text().split()) == sorted(f"web{n}" for n in range(20) if shard_of(f"web{n}", 2) == 1)
+
+
+def test_what_a_crash_left_half_written_is_taken_away(tmp_path: Path) -> None:
+    """Nobody can clean up after a loss of power but the next run; what is whole stays."""
+    write_json(tmp_path / "history.json", {"schema": 1})
+    (tmp_path / ".history.json.x1y2z3").write_text("{")
+    tidy(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["history.json"]
