@@ -7,7 +7,7 @@
 # What every change passes, and what is asked of it besides, by whoever has the time: `all` is both. What takes longest comes first, so
 # that the two that run at a time end together.
 PARTS=(machine integration sanity unit lint types)
-EXTRAS=(long molecule browser)
+EXTRAS=(machine-long molecule integration-long browser)
 TREE=$STATE/tree/ansible_collections/steadfast/ec2
 
 part_lint() {
@@ -32,8 +32,10 @@ part_integration() { pytest tests/integration -m 'not machine and not long' --nu
 # against the sandbox with real machines
 part_machine() { pytest tests/integration -m 'machine and not long' --numprocesses "${WORKERS:-2}" --dist loadfile --durations 20; }
 
-# what takes minutes and hardly ever breaks: with and without machines
-part_long() { pytest tests/integration -m long --numprocesses "${WORKERS:-2}" --dist loadfile --durations 20; }
+# What takes minutes and hardly ever breaks. Where time is limited (STEADFAST_TESTS_UNTIL in tests/conftest.py), -rs tells what was left out.
+long() { pytest tests/integration -m "$1 and long" --numprocesses "${WORKERS:-2}" --dist loadfile --durations 20 -rs; }
+part_integration-long() { long 'not machine'; }
+part_machine-long() { long machine; }
 
 part_molecule() {
   cd extensions || return
@@ -90,7 +92,7 @@ run_tests() {
   done
   case " ${wanted[*]} " in
     # of several parts, the first that starts machines makes their image while another one tests already
-    *' machine '* | *' molecule '* | *' long '*) if ((${#wanted[@]} > 1)); then setup dev packages; else setup dev machines; fi ;;
+    *' machine '* | *' molecule '* | *' machine-long '*) if ((${#wanted[@]} > 1)); then setup dev packages; else setup dev machines; fi ;;
     *) setup dev ;;
   esac
   use_settings
@@ -135,11 +137,10 @@ finish_part() {
   local status=passed others=() name
   finish "test-$1" || status=FAILED failed=$((failed + 1))
   results+=("$(printf '%-12s %s in %s s' "$1" "$status" $((EPOCHSECONDS - BEGAN["test-$1"])))")
-  if [[ $status == FAILED ]]; then # the names of the tests again, where a log that is cut in the middle still has them
-    mapfile -t others < <(grep -E '^(FAILED|ERROR) ' "$LOGS/test-$1.log" | cut -c 1-200)
-    results+=("${others[@]/#/  }")
-    others=()
-  fi
+  # the names of the tests again, where a log that is cut in the middle still has them
+  mapfile -t others < <(grep -E '^(FAILED|ERROR|SKIPPED) ' "$LOGS/test-$1.log" | cut -c 1-200)
+  results+=("${others[@]/#/  }")
+  others=()
   for name in "${running[@]}"; do
     [[ $name == "test-$1" ]] || others+=("$name")
   done

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,15 @@ def test_the_commands_can_be_run_and_explain_themselves() -> None:
     wrong = subprocess.run([ROOT / "dev", "tset"], capture_output=True, text=True, check=False)
     assert wrong.returncode == 1
     assert "no command tset" in wrong.stderr
+
+
+def test_where_time_is_over_long_tests_are_left_out_by_name() -> None:
+    """A run that has an end neither goes beyond it nor keeps silent about what it did not try."""
+    command = [sys.executable, "-m", "pytest", "-rs", "--quiet", "tests/integration/stock_clients/test_amazon_aws.py"]
+    environment = {**os.environ, "STEADFAST_TESTS_UNTIL": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert "test_a_playbook_of_amazon_aws_works: no time was left for it" in done.stdout
+    assert "1 skipped" in done.stdout
 
 
 def test_settings_point_to_nothing_but_the_local_ec2() -> None:
