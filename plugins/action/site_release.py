@@ -13,7 +13,7 @@ from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import
     NotFound,
     SteadfastError,
 )
-from ansible_collections.steadfast.ec2.plugins.module_utils.engine.module import failure
+from ansible_collections.steadfast.ec2.plugins.module_utils.engine.definition import failure
 from ansible_collections.steadfast.ec2.plugins.module_utils.site.archive import read_files, sha256_of
 from ansible_collections.steadfast.ec2.plugins.module_utils.site.layout import ARCHIVE_NEEDED
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping
 
-from ..engine.module import ModuleDefinition
+from ..engine.definition import ModuleDefinition
 from .module import with_connection
 from .role import connect
 

@@ -11,7 +11,7 @@ import re
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ..engine.errors import InvalidInput
-from ..engine.module import ModuleDefinition
+from ..engine.definition import ModuleDefinition
 from ..engine.plan import KNOWN_AFTER_APPLY
 from ..engine.reconcile import reconcile
 from . import devices

@@ -8,7 +8,7 @@ import os
 from typing import Any, Dict, Mapping
 
 from ..engine.errors import InvalidInput, Refused
-from ..engine.module import ModuleDefinition
+from ..engine.definition import ModuleDefinition
 from . import devices, info
 from .machine import Machine
 

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Mapping
 from ..aws.module import with_connection
 from ..aws.role import connect
 from ..engine.execute import Limits
-from ..engine.module import ModuleDefinition
+from ..engine.definition import ModuleDefinition
 from ..engine.reconcile import reconcile
 from . import declare, view
 from .declaration import Declaration

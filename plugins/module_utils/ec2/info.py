@@ -10,7 +10,7 @@ from ..aws.client import Client
 from ..aws.module import with_connection
 from ..aws.role import connect
 from ..engine.errors import InvalidInput
-from ..engine.module import ModuleDefinition
+from ..engine.definition import ModuleDefinition
 from . import facts, look_up, rule_ids, security_group, to_declaration
 from .context import Context
 from .declaration import Declaration

@@ -12,7 +12,7 @@ from ...aws.client import Client
 from ...aws.module import with_connection
 from ...aws.role import connect
 from ...engine.execute import Limits, execute
-from ...engine.module import ModuleDefinition
+from ...engine.definition import ModuleDefinition
 from ...engine.plan import Plan, Ref, Unknown, shown
 from ...engine.reconcile import Outcome, Target, reconcile
 from ..describe import at_once, describe
