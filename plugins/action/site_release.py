@@ -8,25 +8,27 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import (
-    InvalidInput,
-    NotFound,
-    SteadfastError,
-)
-from ansible_collections.steadfast.ec2.plugins.module_utils.engine.definition import failure
-from ansible_collections.steadfast.ec2.plugins.module_utils.site.archive import read_files, sha256_of
-from ansible_collections.steadfast.ec2.plugins.module_utils.site.layout import ARCHIVE_NEEDED
+
+from ..module_utils.engine.definition import failure
+from ..module_utils.engine.errors import InvalidInput, NotFound, SteadfastError
+from ..module_utils.site.archive import read_files, sha256_of
+from ..module_utils.site.definition import DEFINITION
+from ..module_utils.site.layout import ARCHIVE_NEEDED
+from ..plugin_utils.on_machine import OnMachine
 
 
-class ActionModule(ActionBase):
+class ActionModule(OnMachine):
     """Asks by checksum first; sends the list of files (check mode) or the archive only when that was not enough."""
 
     _supports_check_mode = True
+    _supports_async = False
     _requires_connection = True
+    definition = DEFINITION
+    defined_in = "site/definition.py"
 
     def run(self, tmp: Any = None, task_vars: Any = None) -> dict[str, Any]:
         """The result of the module."""
-        super().run(tmp, task_vars)
+        ActionBase.run(self, tmp, task_vars)
         args = dict(self._task.args)
         if not args.get("src") or any(args.get(rival) for rival in ("url", "archive", "release")):
             return self._module(args, task_vars)  # which refuses two sources in Ansible's own words

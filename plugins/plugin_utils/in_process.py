@@ -22,8 +22,8 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as OrdinaryModule
 
 from ..module_utils.aws.client import BOTOCORE_IMPORT_ERROR, warm_up
-from ..module_utils.engine.errors import SteadfastError
 from ..module_utils.engine.definition import ModuleDefinition, failure
+from ..module_utils.engine.errors import SteadfastError
 
 # Ansible imports an action in the process that forks its workers: what is loaded here, each task finds loaded.
 warm_up()

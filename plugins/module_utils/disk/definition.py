@@ -10,8 +10,8 @@ import pwd
 import re
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from ..engine.errors import InvalidInput
 from ..engine.definition import ModuleDefinition
+from ..engine.errors import InvalidInput
 from ..engine.plan import KNOWN_AFTER_APPLY
 from ..engine.reconcile import reconcile
 from . import devices

@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, Mapping
 
-from ..engine.errors import InvalidInput, Refused
 from ..engine.definition import ModuleDefinition
+from ..engine.errors import InvalidInput, Refused
 from ..engine.reconcile import reconcile
 from .freeze_target import FreezeTarget
 from .machine import Machine

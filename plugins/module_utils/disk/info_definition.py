@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, Mapping
 
-from ..engine.errors import InvalidInput, Refused
 from ..engine.definition import ModuleDefinition
+from ..engine.errors import InvalidInput, Refused
 from . import devices, info
 from .machine import Machine
 

@@ -114,10 +114,11 @@ class Machine:
             return ()
 
     def wait(self, ready: Callable[[], Any], seconds: float) -> Any:
-        """The first true answer of `ready` within `seconds`, or its last one."""
-        end = self.clock() + seconds
+        """The first true answer of `ready` within `seconds`, or its last one; asked often at first, as udev mostly needs no longer."""
+        end, pause = self.clock() + seconds, 0.02
         while True:
             answer = ready()
             if answer or self.clock() >= end:
                 return answer
-            self.sleep(0.25)
+            self.sleep(pause)
+            pause = min(1.5 * pause, 0.25)

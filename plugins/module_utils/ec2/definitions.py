@@ -8,8 +8,8 @@ from typing import Any, Callable, Dict, Mapping
 
 from ..aws.module import with_connection
 from ..aws.role import connect
-from ..engine.execute import Limits
 from ..engine.definition import ModuleDefinition
+from ..engine.execute import Limits
 from ..engine.reconcile import reconcile
 from . import declare, view
 from .declaration import Declaration

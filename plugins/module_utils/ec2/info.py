@@ -9,8 +9,8 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping
 from ..aws.client import Client
 from ..aws.module import with_connection
 from ..aws.role import connect
-from ..engine.errors import InvalidInput
 from ..engine.definition import ModuleDefinition
+from ..engine.errors import InvalidInput
 from . import facts, look_up, rule_ids, security_group, to_declaration
 from .context import Context
 from .declaration import Declaration

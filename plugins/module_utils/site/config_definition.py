@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Optional, Tuple
 
-from ..engine.errors import CommandFailed, InvalidInput
 from ..engine.definition import ModuleDefinition
+from ..engine.errors import CommandFailed, InvalidInput
 from ..engine.reconcile import reconcile
 from .config import ConfigFiles, File, TreeTest, text_diff
 from .files import explained, group_id, octal, user_id

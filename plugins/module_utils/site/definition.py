@@ -14,8 +14,8 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import Any, ContextManager, Dict, Mapping, Optional, Tuple
 
-from ..engine.errors import CallFailed, InvalidInput, NotFound
 from ..engine.definition import ModuleDefinition
+from ..engine.errors import CallFailed, InvalidInput, NotFound
 from ..engine.reconcile import reconcile
 from .archive import Files, files_from_dict, read_files, sha256_of
 from .files import Access, explained, group_id, locked, octal, user_id

@@ -11,8 +11,8 @@ from typing import Any, Callable, Dict, List, Mapping, Optional
 from ...aws.client import Client
 from ...aws.module import with_connection
 from ...aws.role import connect
-from ...engine.execute import Limits, execute
 from ...engine.definition import ModuleDefinition
+from ...engine.execute import Limits, execute
 from ...engine.plan import Plan, Ref, Unknown, shown
 from ...engine.reconcile import Outcome, Target, reconcile
 from ..describe import at_once, describe

@@ -20,8 +20,8 @@ from ansible_collections.steadfast.ec2.plugins.module_utils.aws.connection impor
 from ansible_collections.steadfast.ec2.plugins.module_utils.aws.failures import from_api_error
 from ansible_collections.steadfast.ec2.plugins.module_utils.aws.role import connect
 from ansible_collections.steadfast.ec2.plugins.module_utils.ec2.backup.definitions import IMAGE_MODULE, SNAPSHOT_MODULE
-from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import SteadfastError
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.definition import ModuleDefinition
+from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import SteadfastError
 
 ROLE = "arn:aws:iam::123456789012:role/deploy"
 EMPTY = '<R xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>1</requestId></R>'
