@@ -171,15 +171,14 @@ def cost(guest: Guest, tasks: Tasks, changed: bool | None = None) -> Cost:
 def table(took: dict[str, dict[str, tuple[Cost, Cost]]], ping: Cost, idle: float) -> str:
     """The figures, and how many times less we take; `idle` is what a playbook without these tasks takes of the processor.
 
-    A `ping` is the floor: the same way to the machine and back, with a module that does nothing.
+    A `ping` is beside it: the same way to the machine and back, with a module of Ansible's that does nothing.
     """
-    heads = ("a volume of the machine", "what", "the usual tasks", "disk", "times", "ping", "times, were ours a ping")
+    heads = ("a volume of the machine", "what", "the usual tasks", "disk", "times", "ping")
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for what, contestants in took.items():
         for row, name in enumerate((what, "… and nothing to do")):
             for kind, unit in enumerate(("seconds in tasks", "seconds of its processor")):
                 theirs_took, ours_took = (contestants[who][row][kind] - kind * idle for who in ("theirs", "ours"))
-                floor = ping[kind] - kind * idle
-                figures = (theirs_took, ours_took, theirs_took / ours_took, floor, theirs_took / floor)
+                figures = (theirs_took, ours_took, theirs_took / ours_took, ping[kind] - kind * idle)
                 lines.append(f"| {name} | {unit} | {' | '.join(f'{figure:.1f}' for figure in figures)} |")
     return "\n".join(lines)

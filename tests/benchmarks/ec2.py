@@ -134,9 +134,10 @@ def payloads(bench: Bench, options: argparse.Namespace) -> str:
         "steadfast.ec2.volume": contestants.single("volume")[0],
         "amazon.aws.ec2_vol": contestants.single("volume")[1],
         "amazon.aws.ec2_instance": {"amazon.aws.ec2_instance": {"name": "none", "state": "absent", "filters": {"tag:none": "none"}}},
-        "steadfast.ec2.disk": {"steadfast.ec2.disk": {"volume": "vol-1", "path": "/nowhere"}},
+        "steadfast.ec2.disk, where Ansible has to run it": {"steadfast.ec2.disk": {"volume": "vol-1", "path": "/nowhere"}},
     }
-    rows = []
+    alone = f"{_alone(bench) / 1024:.0f}"
+    rows = [("steadfast.ec2.disk", alone, alone)]
     for name, task in modules.items():
         for left in (bench.directory / "remote").glob("*/AnsiballZ_*"):
             left.unlink()
@@ -144,8 +145,17 @@ def payloads(bench: Bench, options: argparse.Namespace) -> str:
         [sent] = (bench.directory / "remote").glob("*/AnsiballZ_*")
         own = sum(entry.compress_size for entry in _packed(sent) if entry.filename.startswith("ansible_collections/"))
         rows.append((name, f"{sent.stat().st_size / 1024:.0f}", f"{own / 1024:.0f}"))
-    head = ("module", "KiB in all, base64", "KiB of it the collection's own, zipped")
+    head = ("module", "KiB in all, base64", "KiB of it the collection's own, zipped (alone: in all)")
     return _table("What is sent to a target that is not the controller", head, rows)
+
+
+def _alone(bench: Bench) -> int:
+    """Bytes of the program of disk that goes without Ansible's own code."""
+    program = (
+        "from ansible_collections.steadfast.ec2.plugins.plugin_utils.on_machine import program\n"
+        "print(len(program('disk/definition.py', {}, False, None)))"
+    )
+    return int(bench.program([sys.executable, "-c", program], PYTHONPATH=f"{os.getcwd()}/.dev/collections").output)
 
 
 def _packed(sent: Path) -> list[zipfile.ZipInfo]:
