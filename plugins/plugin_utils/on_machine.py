@@ -54,7 +54,7 @@ class OnMachine(OrdinaryModule):
     """Action of a module that works on the machine itself; a subclass names its definition."""
 
     definition: ModuleDefinition
-    #: The file that has it, below module_utils: what is beside it travels, and the engine.
+    #: The file that has it, below module_utils: it travels with all that it imports.
     defined_in: str
 
     def _configure_module(self, module_name: str, module_args: dict[str, Any], task_vars: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -68,7 +68,7 @@ class OnMachine(OrdinaryModule):
         log = _log_entry(module_name, module_args, options)
         data = program(self.defined_in, options, bool(self._task.check_mode), log)
         if len(built) == 4:  # ansible-core 2.18
-            style, shebang, _, path = built
+            style, shebang, _theirs, path = built
             return style, shebang, shebang.encode() + data, path
         module, path = built
         return dataclasses.replace(module, b_module_data=module.shebang.encode() + data), path

@@ -52,7 +52,8 @@ def main(parcel: Mapping[str, Any]) -> int:
         result = definition.run(parcel["options"], parcel["check_mode"])
     except errors.SteadfastError as error:
         result = {"failed": True, **definitions.failure(error)}
-    print(json.dumps({"changed": False, **result, "invocation": {"module_args": parcel["options"]}}, default=str))
+    told = {"changed": False, **result, "invocation": {"module_args": parcel["options"]}}
+    sys.stdout.write(json.dumps(told, default=str) + "\n")
     return 1 if result.get("failed") else 0
 
 
