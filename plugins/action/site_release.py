@@ -35,7 +35,7 @@ class ActionModule(OnMachine):
         try:
             return self._from_controller(args, task_vars)
         except SteadfastError as error:
-            return {"failed": True, **failure(error)}
+            return failure(error)
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
 

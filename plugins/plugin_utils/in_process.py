@@ -16,14 +16,14 @@ from typing import Any
 
 from ansible import constants
 from ansible.errors import AnsibleError
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator, ValidationResult
+from ansible.module_utils.common.arg_spec import ValidationResult
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as OrdinaryModule
 
 from ..module_utils.aws.client import BOTOCORE_IMPORT_ERROR, warm_up
-from ..module_utils.engine.definition import ModuleDefinition, failure
-from ..module_utils.engine.errors import SteadfastError
+from ..module_utils.engine.definition import ModuleDefinition
+from .validated import validated
 
 # Ansible imports an action in the process that forks its workers: what is loaded here, each task finds loaded.
 warm_up()
@@ -47,16 +47,10 @@ class InProcess(OrdinaryModule):
         if result.get("skipped"):
             return result
         options = validated.validated_parameters
-        result.update(_plain(self._outcome(options)))
+        result.update(_plain(self.definition.result(options, bool(self._task.check_mode))))
         result["invocation"] = {"module_args": _plain(options)}
         cleaned: dict[str, Any] = remove_values(result, validated._no_log_values)
         return cleaned
-
-    def _outcome(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            return self.definition.run(options, bool(self._task.check_mode))
-        except SteadfastError as error:
-            return {"failed": True, **failure(error)}
 
     def _needs_process(self, task_vars: Mapping[str, Any]) -> bool:
         """Whether the task asks for something that only a process of its own gives."""
@@ -84,11 +78,9 @@ class InProcess(OrdinaryModule):
     def _validated(self) -> ValidationResult | None:
         """The options as the module would see them; None where Ansible itself has to complain or warn about them."""
         try:
-            arguments = _plain(self._task.args)
+            return validated(self.definition, _plain(self._task.args))
         except (TypeError, ValueError):
             return None
-        found = ArgumentSpecValidator(dict(self.definition.argument_spec), **self.definition.rules).validate(arguments)
-        return None if found.error_messages or found._deprecations or found._warnings else found
 
 
 def _environment(interpreter: str) -> tuple[Path, Path]:

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action.normal import ActionModule as OrdinaryModule
 
 from ..module_utils.engine.definition import ModuleDefinition
 from ..module_utils.site.probe import without_secrets
+from .validated import validated
 
 #: Where what travels is, and what it is called.
 FOLDER = Path(__file__).resolve().parents[1] / "module_utils"
@@ -58,7 +58,10 @@ class OnMachine(OrdinaryModule):
     defined_in: str
 
     def _configure_module(self, module_name: str, module_args: dict[str, Any], task_vars: Mapping[str, Any]) -> tuple[Any, ...]:
-        """What Ansible has made to be run on the machine, with our program in the place of its own."""
+        """What Ansible has made to be run on the machine, with our program in the place of its own.
+
+        Ansible's is made all the same: on the way it finds the interpreter, and whether the task may run there at all.
+        """
         built: tuple[Any, ...] = super()._configure_module(module_name, module_args, task_vars)
         if module_name.rpartition(".")[2] != self._task.action.rpartition(".")[2]:
             return built  # what runs ours in the background
@@ -75,16 +78,14 @@ class OnMachine(OrdinaryModule):
 
     def _options(self, given: Mapping[str, Any]) -> dict[str, Any] | None:
         """The options as the module would see them; None where that takes the machine, or Ansible has to complain or to warn."""
-        specification = dict(self.definition.argument_spec)
         try:
             arguments = json.loads(json.dumps({name: value for name, value in given.items() if not name.startswith("_ansible_")}))
         except (TypeError, ValueError):
             return None
-        if any("~" in path or "$" in path for path in _paths(specification, arguments)):
+        if any("~" in path or "$" in path for path in _paths(self.definition.argument_spec, arguments)):
             return None
-        found = ArgumentSpecValidator(specification, **self.definition.rules).validate(arguments)
-        options: dict[str, Any] = found.validated_parameters
-        return None if found.error_messages or found._deprecations or found._warnings or found._no_log_values else options
+        found = validated(self.definition, arguments)
+        return None if found is None or found._no_log_values else found.validated_parameters
 
 
 def program(defined_in: str, options: Mapping[str, Any], check_mode: bool, log: list[str] | None) -> bytes:
@@ -93,7 +94,6 @@ def program(defined_in: str, options: Mapping[str, Any], check_mode: bool, log: 
     parcel = {
         "program": (FOLDER / "engine" / "on_machine.py").read_text(encoding="utf-8"),
         "sources": texts,
-        "engine": f"{PACKAGE}.engine",
         "definition": _name(FOLDER / defined_in),
         "options": options,
         "check_mode": check_mode,
@@ -105,9 +105,9 @@ def program(defined_in: str, options: Mapping[str, Any], check_mode: bool, log: 
 
 
 def _texts(definition: Path) -> dict[str, str]:
-    """{dotted name: text} of all that a definition imports, in whatever function, and of what runs it."""
+    """{dotted name: text} of a definition and all that it imports, in whatever function."""
     texts: dict[str, str] = {}
-    files = [definition, FOLDER / "engine" / "definition.py"]
+    files = [definition]
     while files:
         file = files.pop()
         if _name(file) in texts:

@@ -14,7 +14,7 @@ SteadfastError
 ├── CallFailed      the AWS API said no, or did not answer
 └── CommandFailed   a program on the machine ended with an error
 
-One boundary (engine/module.py) turns them into the failure of a task; nothing below it calls fail_json.
+One boundary (engine/definition.py) turns them into the failure of a task; nothing below it calls fail_json.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import json
 import sys
 from importlib import import_module
 from importlib.machinery import ModuleSpec
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, List, Mapping, Optional
 
 
 class Sources:
@@ -39,19 +39,12 @@ class Sources:
 def main(parcel: Mapping[str, Any]) -> int:
     """Run what the parcel asks for, print its result as JSON, and return the exit code.
 
-    {"sources": {name: text}, "engine": name of its package, "definition": name of the module that has DEFINITION,
-    "options": as validated, "check_mode": …, "log": None or [name, facility, text] for the machine's log}
+    {"sources": {name: text}, "definition": name of the module that has DEFINITION, "options": as validated, "check_mode": …,
+    "log": None or [name, facility, text] for the machine's log}
     """
     sys.meta_path.insert(0, Sources(parcel["sources"]))
     _log(parcel["log"])
-    errors = import_module(parcel["engine"] + ".errors")
-    definitions = import_module(parcel["engine"] + ".definition")
-    definition = import_module(parcel["definition"]).DEFINITION
-    result: Dict[str, Any]
-    try:
-        result = definition.run(parcel["options"], parcel["check_mode"])
-    except errors.SteadfastError as error:
-        result = {"failed": True, **definitions.failure(error)}
+    result = import_module(parcel["definition"]).DEFINITION.result(parcel["options"], parcel["check_mode"])
     told = {"changed": False, **result, "invocation": {"module_args": parcel["options"]}}
     sys.stdout.write(json.dumps(told, default=str) + "\n")
     return 1 if result.get("failed") else 0

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.steadfast.ec2.plugins.action.volume import ActionModule
+from ansible_collections.steadfast.ec2.plugins.module_utils.engine.definition import ModuleDefinition
 from ansible_collections.steadfast.ec2.plugins.module_utils.engine.errors import Refused
 
 LOCAL = {"ansible_python_interpreter": sys.executable}
@@ -103,9 +104,7 @@ def test_an_error_is_the_result_of_the_task() -> None:
     def refuse(options: Any, check_mode: bool) -> dict[str, Any]:
         raise Refused("it is protected", resource="volume data", do="Remove the tag.")
 
-    made = action()
-    made.definition = SimpleNamespace(run=refuse)
-    result = made._outcome({})
+    result = ModuleDefinition({}, refuse).result({}, False)
     assert result["failed"]
     assert result["msg"] == "volume data: it is protected. Remove the tag."
     assert result["error"]["resource"] == "volume data"

@@ -1,6 +1,6 @@
 # Copyright (c) steadfast.ec2 contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What Ansible sends to a machine for a disk task, taken from what Ansible itself builds."""
+"""What Ansible sends to a machine for a disk task where it has to run it, taken from what Ansible itself builds."""
 
 from __future__ import annotations
 
