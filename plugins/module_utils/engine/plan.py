@@ -164,8 +164,3 @@ def resolve(value: Any, known: Callable[[Ref], Any]) -> Any:
     if isinstance(value, (list, tuple)):
         return [resolve(item, known) for item in value]
     return value
-
-
-def differing(desired: Mapping[str, Any], actual: Mapping[str, Any]) -> Dict[str, Tuple[Any, Any]]:
-    """{name: (actual, desired)} for what was declared and is otherwise. None in `desired` means not managed."""
-    return {name: (actual.get(name), wanted) for name, wanted in desired.items() if wanted is not None and wanted != actual.get(name)}
